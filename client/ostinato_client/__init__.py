@@ -1,0 +1,1 @@
+"""The Ostinato client."""

@@ -1,0 +1,38 @@
+"""The model bundle: all that the trainer and the server share.
+
+A bundle is a folder ``<repository>/<model>/<version>/`` with a manifest, canonical weights, a tokenizer and derived
+graphs. This package reads, checks and describes such folders; it needs neither torch nor gRPC.
+"""
+
+from ostinato_bundle.bundle import Bundle, discover, file_sha256, open_bundle
+from ostinato_bundle.errors import BundleError
+from ostinato_bundle.manifest import (
+    Artifact,
+    Evaluation,
+    FileRecord,
+    Graph,
+    Limits,
+    Manifest,
+    Parity,
+    Provenance,
+    Tensor,
+    TokenizerFacts,
+)
+
+__all__ = [
+    "Artifact",
+    "Bundle",
+    "BundleError",
+    "Evaluation",
+    "FileRecord",
+    "Graph",
+    "Limits",
+    "Manifest",
+    "Parity",
+    "Provenance",
+    "Tensor",
+    "TokenizerFacts",
+    "discover",
+    "file_sha256",
+    "open_bundle",
+]

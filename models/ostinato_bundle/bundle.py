@@ -1,0 +1,102 @@
+"""Finding bundles in a repository and opening one, verified."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ostinato_bundle.errors import BundleError
+from ostinato_bundle.manifest import Artifact, Manifest
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 20
+"""A real manifest is some ten kilobytes; a larger file is no manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        path: Its folder.
+        manifest: What it says about itself; the sha256 of every file listed was found to hold.
+    """
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The tokenizer file."""
+        return self.path / "tokenizer.json"
+
+    def graph_path(self, graph: str, artifact: Artifact) -> Path:
+        """The file that holds a graph for a runtime.
+
+        Raises:
+            BundleError: The bundle has no such file.
+        """
+        try:
+            return self.path / self.manifest.graphs[graph].artifacts[artifact]
+        except KeyError:
+            raise BundleError(self.path, f"no {artifact} file for the graph {graph}") from None
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Reads and verifies the bundle in a folder.
+
+    Args:
+        path: The folder ``<repository>/<model>/<version>``.
+
+    Raises:
+        BundleError: The manifest is missing, malformed or too large, or a file is missing, links elsewhere or has
+            another sha256 than the manifest says.
+    """
+    manifest = _read_manifest(path / MANIFEST)
+    for name, record in manifest.files.items():
+        file = path / name
+        if file.is_symlink() or not file.is_file():
+            raise BundleError(file, "is listed in the manifest but is no plain file of the bundle")
+        size = file.stat().st_size
+        if size != record.bytes:
+            raise BundleError(file, f"has {size} bytes, the manifest says {record.bytes}")
+        if file_sha256(file) != record.sha256:
+            raise BundleError(file, "has another sha256 than the manifest says")
+    return Bundle(path, manifest)
+
+
+def discover(repository: Path) -> Iterator[Path]:
+    """Yields the bundle folders of a repository, by model name, then version, ascending.
+
+    Raises:
+        BundleError: The repository is no folder.
+    """
+    if not repository.is_dir():
+        raise BundleError(repository, "is no folder")
+    for model in sorted(folder for folder in repository.iterdir() if folder.is_dir()):
+        versions = [folder for folder in model.iterdir() if folder.name.isdecimal() and folder.is_dir()]
+        yield from sorted(versions, key=lambda folder: int(folder.name))
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> Manifest:
+    if not path.is_file():
+        raise BundleError(path, "is missing")
+    size = path.stat().st_size
+    if size > MAX_MANIFEST_BYTES:
+        raise BundleError(path, f"has {size} bytes; a manifest has at most {MAX_MANIFEST_BYTES}")
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise BundleError(path, f"{where}: {first['msg']}") from error

@@ -1,0 +1,1 @@
+"""The Ostinato server: streams recurrent networks over gRPC."""
