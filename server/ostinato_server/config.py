@@ -1,0 +1,67 @@
+"""The server's configuration, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostinato_server.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """What ``ostinato serve`` can be told.
+
+    Attributes:
+        repository: Folder of the model bundles.
+        host: Address that the gRPC and metrics ports listen on.
+        port: gRPC port; 0 lets the kernel choose.
+        metrics_port: Port of ``/metrics``; 0 lets the kernel choose.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        runtime: ``auto``, ``onnx``, ``onnx-int8`` or ``torchscript``.
+        max_concurrency: Streams that one model advances together.
+        max_queue: Requests that may wait for a slot, per model, before new ones are refused.
+        threads: Threads that one step may use.
+        window: Tokens a reader may lag behind before its stream is parked.
+        max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
+        grace_seconds: How long running streams may go on after SIGTERM.
+    """
+
+    repository: Path
+    host: str = "127.0.0.1"
+    port: int = 50051
+    metrics_port: int = 9464
+    device: str = "auto"
+    runtime: str = "auto"
+    max_concurrency: int = 64
+    max_queue: int = 1024
+    threads: int = 1
+    window: int = 512
+    max_deadline_seconds: float = 300.0
+    grace_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Checks every value.
+
+        Raises:
+            StartupError: A value is out of its range.
+        """
+        for name, least, most in (
+            ("port", 0, 65535),
+            ("metrics_port", 0, 65535),
+            ("max_concurrency", 1, 4096),
+            ("max_queue", 0, 1_000_000),
+            ("threads", 1, 1024),
+            ("window", 1, 1_000_000),
+            ("max_deadline_seconds", 0.001, 86_400),
+            ("grace_seconds", 0, 3600),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise StartupError(f"{name} must be between {least} and {most}, not {value}")
+        for name, known in (
+            ("device", ("auto", "cpu", "cuda")),
+            ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),
+        ):
+            if getattr(self, name) not in known:
+                raise StartupError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")

@@ -1,0 +1,1 @@
+"""Runs a model's graphs: one small protocol, implemented with ONNX Runtime and TorchScript."""

@@ -1,0 +1,157 @@
+"""ONNX Runtime: graphs on the CPU or a CUDA device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ostinato_bundle import Artifact, Bundle, Graph
+from ostinato_server.runtime.base import Array, FloatArray, StepTable
+from ostinato_server.runtime.memory import MemoryBlock
+
+_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
+
+
+class OnnxBackend:
+    """Opens a bundle's ONNX files.
+
+    Args:
+        bundle: A verified bundle.
+        artifact: ``onnx-int8`` or ``onnx``.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads that one step may use.
+    """
+
+    def __init__(self, bundle: Bundle, artifact: Artifact, device: str, threads: int) -> None:
+        self.runtime: str = artifact
+        self.device = device
+        self._bundle = bundle
+        self._artifact = artifact
+        self._threads = threads
+
+    def graph(self, name: str) -> OnnxGraph:
+        """Opens a graph that keeps nothing between calls."""
+        return OnnxGraph(self._session(name))
+
+    def step_table(self, name: str, capacity: int) -> StepTable:
+        """Opens a step graph with room for ``capacity`` streams."""
+        return OnnxStepTable(self._session(name), self._bundle.manifest.graphs[name], capacity)
+
+    def _session(self, name: str) -> onnxruntime.InferenceSession:
+        return open_session(self._bundle.graph_path(name, self._artifact), self.device, self._threads)
+
+
+def open_session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
+    """Opens an ONNX file.
+
+    Args:
+        path: The file.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads that one run may use.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    # Spinning threads would take the core that the event loop needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
+
+class OnnxGraph:
+    """A graph that keeps nothing between calls."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Runs the graph once."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+
+
+class OnnxStepTable:
+    """Streams in two sets of preallocated state buffers: a step reads one and writes the other.
+
+    Buffers never move, so a binding of inputs and outputs is made once for each batch size and reused: a step is one
+    call with nothing copied and nothing allocated by this side.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, graph: Graph, capacity: int) -> None:
+        self.capacity = capacity
+        self._session = session
+        self._state_names = tuple(tensor.name for tensor in graph.state)
+        self._sides = tuple(
+            [np.zeros((capacity, *tensor.shape[1:]), np.float32) for tensor in graph.state] for _ in range(2)
+        )
+        self._side = 0
+        self._memory = MemoryBlock(graph.memory, capacity) if graph.memory else None
+        special = {*self._state_names, *(tensor.name for tensor in graph.memory)}
+        self.columns: dict[str, Array] = {
+            tensor.name: np.zeros(capacity, _DTYPES[tensor.data_type])
+            for tensor in graph.inputs
+            if tensor.name not in special
+        }
+        self._result_tensors = tuple(tensor for tensor in graph.outputs if not tensor.name.startswith("next_state_"))
+        self._live = 0
+        self._bindings: dict[tuple[int, int], tuple[onnxruntime.IOBinding, dict[str, Array]]] = {}
+
+    def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
+        """Puts a stream into a row."""
+        for index, buffer in enumerate(self._sides[self._side]):
+            buffer[row] = state[index] if state else 0.0
+        if self._memory is not None and self._memory.write(row, memory, alone=row == 0):
+            self._bindings.clear()
+
+    def read(self, row: int) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+        """Copies a row's state and memory out."""
+        state = tuple(buffer[row].copy() for buffer in self._sides[self._side])
+        return state, self._memory.read(row) if self._memory is not None else ()
+
+    def move(self, source: int, target: int) -> None:
+        """Copies a row's state, memory and columns over another's."""
+        for buffer in self._sides[self._side]:
+            buffer[target] = buffer[source]
+        for column in self.columns.values():
+            column[target] = column[source]
+        if self._memory is not None:
+            self._memory.move(source, target)
+
+    def permute(self, rows: Sequence[int], sources: Sequence[int]) -> None:
+        """Gives each of ``rows`` the state of the row at the same place in ``sources``."""
+        for buffer in self._sides[self._side]:
+            buffer[rows] = buffer[sources]
+
+    def step(self, count: int) -> Mapping[str, Array]:
+        """Advances rows 0 to count-1 by one step."""
+        binding, results = self._bindings.get((count, self._side)) or self._bind(count)
+        self._session.run_with_iobinding(binding)
+        self._side ^= 1
+        return results
+
+    def _bind(self, count: int) -> tuple[onnxruntime.IOBinding, dict[str, Array]]:
+        binding = self._session.io_binding()
+        source, target = self._sides[self._side], self._sides[self._side ^ 1]
+        inputs: dict[str, Array] = dict(zip(self._state_names, source, strict=True))
+        inputs |= self.columns
+        outputs: dict[str, Array] = {
+            f"next_{name}": buffer for name, buffer in zip(self._state_names, target, strict=True)
+        }
+        if self._memory is not None:
+            inputs |= dict(zip(self._memory.names, self._memory.blocks, strict=True))
+        results: dict[str, Array] = {}
+        for tensor in self._result_tensors:
+            shape = tuple(self._memory.source if size < 0 and self._memory else size for size in tensor.shape[1:])
+            results[tensor.name] = np.zeros((count, *shape), _DTYPES[tensor.data_type])
+        for name, array in inputs.items():
+            binding.bind_input(name, "cpu", 0, array.dtype.type, (count, *array.shape[1:]), array.ctypes.data)
+        for name, array in (outputs | results).items():
+            binding.bind_output(name, "cpu", 0, array.dtype.type, (count, *array.shape[1:]), array.ctypes.data)
+        self._bindings[count, self._side] = binding, results
+        return binding, results

@@ -1,0 +1,95 @@
+"""Choosing the runtime and the device for a bundle."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import onnxruntime
+
+from ostinato_bundle import Artifact, Bundle
+from ostinato_server.errors import DeviceUnavailable, StartupError
+from ostinato_server.runtime.base import Backend
+from ostinato_server.runtime.onnx import OnnxBackend
+
+PREFERENCE: dict[str, tuple[Artifact, ...]] = {
+    "cpu": ("onnx-int8", "onnx", "torchscript"),
+    "cuda": ("torchscript", "onnx"),
+}
+"""What ``--runtime auto`` tries, fastest first, by device."""
+
+
+def open_backend(bundle: Bundle, device: str, runtime: str, threads: int) -> Backend:
+    """Opens a bundle's graphs.
+
+    Args:
+        bundle: A verified bundle.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        runtime: ``auto``, ``onnx``, ``onnx-int8`` or ``torchscript``.
+        threads: Threads that one step may use on the CPU.
+
+    Raises:
+        DeviceUnavailable: CUDA was asked for and cannot be had.
+        StartupError: The bundle has no file for the runtime, or the runtime is not installed.
+    """
+    available = bundle.manifest.artifacts()
+    if device == "cuda":
+        _require_cuda(runtime)
+    chosen_device = "cuda" if device == "cuda" or (device == "auto" and _cuda_serves(runtime, available)) else "cpu"
+    artifact = _artifact(bundle, chosen_device, runtime, available)
+    if artifact != "torchscript":
+        return OnnxBackend(bundle, artifact, chosen_device, threads)
+    if not _torch_installed():
+        raise StartupError("the torchscript runtime needs torch: pip install 'ostinato[torch]'")
+    from ostinato_server.runtime.torchscript import TorchScriptBackend
+
+    return TorchScriptBackend(bundle, chosen_device, threads)
+
+
+def _artifact(bundle: Bundle, device: str, runtime: str, available: frozenset[Artifact]) -> Artifact:
+    for artifact in PREFERENCE[device]:
+        if artifact in available and runtime in ("auto", artifact) and (runtime != "auto" or _usable(artifact, device)):
+            return artifact
+    has = ", ".join(sorted(available)) or "nothing"
+    wanted = "a usable" if runtime == "auto" else f"an {runtime}"
+    raise StartupError(
+        f"{bundle.path}: no {wanted} file for every graph on {device} (the bundle has {has}); "
+        "`ostinato export --bundle` derives the others"
+    )
+
+
+def _usable(artifact: Artifact, device: str) -> bool:
+    if artifact == "torchscript":
+        return _torch_installed() and (device == "cpu" or _torch_sees_cuda())
+    return device == "cpu" or _onnx_sees_cuda()
+
+
+def _require_cuda(runtime: str) -> None:
+    if runtime == "onnx-int8":
+        raise DeviceUnavailable("onnx-int8 runs on the CPU only; use --runtime onnx or torchscript with --device cuda")
+    sees = {"onnx": _onnx_sees_cuda, "torchscript": _torch_sees_cuda}
+    if not any(check() for name, check in sees.items() if runtime in ("auto", name)):
+        raise DeviceUnavailable(
+            "--device cuda: no CUDA device is visible to this installation "
+            "(needs an NVIDIA driver and onnxruntime-gpu or a CUDA build of torch); use --device cpu or auto"
+        )
+
+
+def _cuda_serves(runtime: str, available: frozenset[Artifact]) -> bool:
+    checks = {"onnx": _onnx_sees_cuda, "torchscript": _torch_sees_cuda}
+    return any(check() for name, check in checks.items() if name in available and runtime in ("auto", name))
+
+
+def _onnx_sees_cuda() -> bool:
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def _torch_installed() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def _torch_sees_cuda() -> bool:
+    if not _torch_installed():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
