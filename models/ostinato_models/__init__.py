@@ -1,0 +1,1 @@
+"""Recurrent networks for Ostinato: definition, data, tokenization, training and presets."""

@@ -1,0 +1,61 @@
+"""The shapes data takes once it is read: text, labelled texts, sentence pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class LabelledText(NamedTuple):
+    """A text and its class: 0 negative, 1 positive."""
+
+    text: str
+    label: int
+
+
+class SentencePair(NamedTuple):
+    """A sentence and one translation of it."""
+
+    source: str
+    target: str
+
+
+class ReferencedSentence(NamedTuple):
+    """A sentence and every known translation of it."""
+
+    source: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterCorpus:
+    """A text for the character language model, split by position."""
+
+    name: str
+    files: dict[str, str]  # file name -> sha256; empty for text that ships with the program
+    train: str
+    valid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentCorpus:
+    """Labelled texts: to learn from, to select on, to report on."""
+
+    name: str
+    files: dict[str, str]
+    train: list[LabelledText]
+    valid: list[LabelledText]
+    test: list[LabelledText]
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationCorpus:
+    """Sentence pairs to learn from; sentences with all their references to select and report on."""
+
+    name: str
+    files: dict[str, str]
+    source_language: str
+    target_language: str
+    train: list[SentencePair]
+    valid: list[ReferencedSentence]
+    test: list[ReferencedSentence]

@@ -1,0 +1,94 @@
+"""The files that data sets are read from: where they come from and how they are recognised.
+
+A file already in the data folder is used as it is once its sha256 is a known one; otherwise it
+is fetched from its canonical address and checked the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+
+from ostinato_models.errors import DataHashError, DataMissingError
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One file of a data set.
+
+    Attributes:
+        name: path inside the data folder.
+        address: canonical address, or None for a file that only a prepared folder has.
+        sha256: accepted versions. Empty when the content at the address changes over time, or
+            its hash could not be verified: then the hash is recorded, not checked.
+    """
+
+    name: str
+    address: str | None
+    sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedFile:
+    """A file that is on this machine, with the hash it has."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+def default_folder() -> Path:
+    """The data folder when none is given: ``OSTINATO_DATA``, else the user's cache folder."""
+    given = os.environ.get("OSTINATO_DATA")
+    return Path(given) if given else Path(pooch.os_cache("ostinato")) / "data"
+
+
+def is_present(file: DataFile, folder: Path) -> bool:
+    """Whether the data folder already has this file (not yet checked)."""
+    return (folder / file.name).is_file()
+
+
+def locate(file: DataFile, folder: Path) -> LocatedFile:
+    """Find a file in the data folder, or fetch it, and check its hash.
+
+    Raises:
+        DataHashError: the file's hash is not an accepted one.
+        DataMissingError: the file is not there and could not be fetched.
+    """
+    path = folder / file.name
+    if not path.is_file():
+        _fetch(file, path)
+    actual = sha256_of(path)
+    if file.sha256 and actual not in file.sha256:
+        raise DataHashError(path, actual, file.sha256)
+    return LocatedFile(file.name, path, actual)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fetch(file: DataFile, path: Path) -> None:
+    if file.address is None:
+        raise DataMissingError(file.name, f"not in the data folder ({path})")
+    LOGGER.info("fetching %s", file.address)
+    try:
+        pooch.retrieve(
+            file.address,
+            known_hash=None,  # checked by the caller, which may accept several versions
+            fname=path.name,
+            path=path.parent,
+            downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30),
+        )
+    except (OSError, ValueError) as error:
+        raise DataMissingError(file.name, f"{file.address} could not be fetched: {error}") from None

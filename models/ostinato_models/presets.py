@@ -1,0 +1,162 @@
+"""The two trainings of every task: `quick` shows that it works, `full` makes a shipped model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ostinato_models.errors import ConfigurationError
+from ostinato_models.networks import (
+    CharLanguageModelConfig,
+    SentimentClassifierConfig,
+    Seq2SeqConfig,
+)
+from ostinato_models.training.configuration import TrainingConfig
+
+TaskName: TypeAlias = Literal["char-lm", "sentiment", "translation"]
+PresetName: TypeAlias = Literal["quick", "full"]
+AnyModelConfig: TypeAlias = CharLanguageModelConfig | SentimentClassifierConfig | Seq2SeqConfig
+
+TASKS: tuple[TaskName, ...] = ("char-lm", "sentiment", "translation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A training, ready to run.
+
+    Attributes:
+        task: which task.
+        name: ``quick`` or ``full``.
+        dataset: name of the data set.
+        model: sizes; its `vocabulary_size` is the largest that the tokenizer may become (for
+            characters it follows from the text), replaced by what it becomes.
+        training: how to train.
+    """
+
+    task: TaskName
+    name: PresetName
+    dataset: str
+    model: AnyModelConfig
+    training: TrainingConfig
+
+
+def preset(task: TaskName, name: PresetName) -> Preset:
+    """The preset called `name` of `task`.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    found = {"quick": _quick, "full": _full}.get(name)
+    if found is None:
+        raise ConfigurationError("preset", name, "quick or full")
+    if task not in TASKS:
+        raise ConfigurationError("task", task, ", ".join(TASKS))
+    return found(task)
+
+
+def _quick(task: TaskName) -> Preset:
+    """Seconds on one core, on text that needs no download."""
+    if task == "char-lm":
+        return Preset(
+            task=task,
+            name="quick",
+            dataset="pydoc-topics",
+            model=CharLanguageModelConfig(
+                vocabulary_size=1, embedding_size=32, hidden_size=64, num_layers=1
+            ),
+            training=TrainingConfig(
+                epochs=1, batch_size=64, bptt_steps=64, learning_rate=1e-2, warmup_steps=10
+            ),
+        )
+    if task == "sentiment":
+        return Preset(
+            task=task,
+            name="quick",
+            dataset="generated-sentiment",
+            model=SentimentClassifierConfig(
+                vocabulary_size=400, embedding_size=32, hidden_size=32, dropout=0.1
+            ),
+            training=TrainingConfig(epochs=4, learning_rate=1e-2, warmup_steps=10),
+        )
+    return Preset(
+        task=task,
+        name="quick",
+        dataset="generated-translation",
+        model=Seq2SeqConfig(
+            vocabulary_size=500, embedding_size=48, encoder_size=48, decoder_size=96
+        ),
+        training=TrainingConfig(
+            epochs=6, batch_size=64, tokens_per_batch=1024, learning_rate=1e-2, warmup_steps=20
+        ),
+    )
+
+
+def _full(task: TaskName) -> Preset:
+    """Real data; about 80 minutes on one core for char-lm and translation, a few for sentiment."""
+    if task == "char-lm":
+        return Preset(
+            task=task,
+            name="full",
+            dataset="tinyshakespeare",
+            # 3.4 million parameters for one million characters: dropout does the rest.
+            model=CharLanguageModelConfig(
+                vocabulary_size=1, embedding_size=128, hidden_size=512, num_layers=2, dropout=0.3
+            ),
+            training=TrainingConfig(
+                epochs=13,
+                batch_size=32,  # small, since an epoch is only a million characters: more updates
+                bptt_steps=96,
+                learning_rate=2e-3,
+                warmup_steps=100,
+                clip_norm=1.0,
+                weight_decay=0.01,
+                unknown_rate=0.002,
+                checkpoint_every_steps=300,
+            ),
+        )
+    if task == "sentiment":
+        return Preset(
+            task=task,
+            name="full",
+            dataset="sst2",
+            model=SentimentClassifierConfig(
+                vocabulary_size=7000,
+                embedding_size=200,
+                hidden_size=200,
+                pooling="max",
+                dropout=0.5,  # two thirds of the parameters are rare words' embeddings
+            ),
+            training=TrainingConfig(
+                epochs=8,
+                batch_size=64,
+                learning_rate=1e-3,
+                warmup_steps=200,
+                weight_decay=0.01,
+                label_smoothing=0.05,  # the labels are thresholded votes, not certainties
+                unknown_rate=0.05,  # word dropout: also what makes <unk> neutral
+                patience=3,
+            ),
+        )
+    return Preset(
+        task=task,
+        name="full",
+        dataset="tatoeba-en-fr",
+        model=Seq2SeqConfig(
+            vocabulary_size=6000,  # joint, so that names are copied; half the time goes into its softmax
+            embedding_size=256,
+            encoder_size=256,
+            decoder_size=512,
+            dropout=0.2,
+        ),
+        training=TrainingConfig(
+            epochs=4,
+            batch_size=256,
+            tokens_per_batch=1000,  # small, as for char-lm: 1,500 updates in an epoch
+            max_tokens=64,
+            learning_rate=1.5e-3,
+            warmup_steps=400,
+            clip_norm=1.0,
+            label_smoothing=0.1,
+            checkpoint_every_steps=500,
+        ),
+    )

@@ -1,0 +1,114 @@
+"""From a preset to a task: read the data, make the tokenizer, build the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from ostinato_models.data.corpora import LOADERS
+from ostinato_models.data.examples import CharacterCorpus, SentimentCorpus, TranslationCorpus
+from ostinato_models.errors import ConfigurationError
+from ostinato_models.networks import (
+    CharLanguageModel,
+    CharLanguageModelConfig,
+    SentimentClassifier,
+    SentimentClassifierConfig,
+    Seq2Seq,
+    Seq2SeqConfig,
+)
+from ostinato_models.presets import AnyModelConfig, Preset
+from ostinato_models.tokenization import (
+    build_character_tokenizer,
+    train_byte_pair_tokenizer,
+    train_word_piece_tokenizer,
+)
+from ostinato_models.training.char_lm_task import CharLanguageModelTask
+from ostinato_models.training.sentiment_task import SentimentTask
+from ostinato_models.training.task import Task
+from ostinato_models.training.translation_task import TranslationTask
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltTask:
+    """A task, and what must be kept beside its weights."""
+
+    task: Task[Any]
+    tokenizer: Tokenizer
+    model_config: AnyModelConfig
+    dataset: str
+    files: dict[str, str]  # file name -> sha256
+    examples: dict[str, int]  # split -> number of characters, texts or pairs
+
+
+def build_task(
+    preset: Preset, folder: Path, device: torch.device, tokenizer: Tokenizer | None = None
+) -> BuiltTask:
+    """Make the task that `preset` describes.
+
+    Args:
+        preset: what to build.
+        folder: the data folder.
+        device: where the network lives.
+        tokenizer: an earlier run's; learnt from the training data when None.
+
+    Raises:
+        DataError: the data set cannot be read.
+        ConfigurationError: the data set is unknown or belongs to another task.
+    """
+    loader = LOADERS.get(preset.dataset)
+    if loader is None:
+        raise ConfigurationError("dataset", preset.dataset, ", ".join(LOADERS))
+    corpus, model, training = loader(folder), preset.model, preset.training
+    torch.manual_seed(training.seed)
+    match model, corpus:
+        case CharLanguageModelConfig(), CharacterCorpus():
+            tokenizer = tokenizer or build_character_tokenizer(corpus.train)
+            config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
+            network = CharLanguageModel(config).to(device)
+            return BuiltTask(
+                CharLanguageModelTask(
+                    network, tokenizer, corpus.train, corpus.valid, training, device
+                ),
+                tokenizer,
+                config,
+                corpus.name,
+                corpus.files,
+                {"train": len(corpus.train), "valid": len(corpus.valid)},
+            )
+        case SentimentClassifierConfig(), SentimentCorpus():
+            tokenizer = tokenizer or train_word_piece_tokenizer(
+                (row.text for row in corpus.train), model.vocabulary_size
+            )
+            classifier_config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
+            classifier = SentimentClassifier(classifier_config).to(device)
+            return BuiltTask(
+                SentimentTask(classifier, tokenizer, corpus, training, device),
+                tokenizer,
+                classifier_config,
+                corpus.name,
+                corpus.files,
+                _sizes(corpus),
+            )
+        case Seq2SeqConfig(), TranslationCorpus():
+            tokenizer = tokenizer or train_byte_pair_tokenizer(
+                (text for pair in corpus.train for text in pair), model.vocabulary_size
+            )
+            seq2seq_config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
+            seq2seq = Seq2Seq(seq2seq_config).to(device)
+            return BuiltTask(
+                TranslationTask(seq2seq, tokenizer, corpus, training, device),
+                tokenizer,
+                seq2seq_config,
+                corpus.name,
+                corpus.files,
+                _sizes(corpus),
+            )
+    raise ConfigurationError("dataset", preset.dataset, f"a data set for {preset.task}")
+
+
+def _sizes(corpus: SentimentCorpus | TranslationCorpus) -> dict[str, int]:
+    return {"train": len(corpus.train), "valid": len(corpus.valid), "test": len(corpus.test)}

@@ -1,0 +1,121 @@
+"""One training from start to finish: what `ostinato train` does once its arguments are read."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from tokenizers import Tokenizer
+
+from ostinato_models.errors import DeviceUnavailableError, RunDirectoryError
+from ostinato_models.presets import Preset
+from ostinato_models.training.building import BuiltTask, build_task
+from ostinato_models.training.checkpoints import Progress, load_weights
+from ostinato_models.training.reporting import Reporter
+from ostinato_models.training.trainer import Trainer
+
+LIBRARIES = ("torch", "tokenizers", "safetensors", "numpy")
+
+
+def train(
+    preset: Preset,
+    directory: Path,
+    *,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+    command: Sequence[str],
+    stream: TextIO,
+) -> dict[str, Any]:
+    """Train, and leave a run directory from which `ostinato export` makes a bundle.
+
+    Args:
+        preset: what to train.
+        directory: the run directory; made when missing.
+        folder: the data folder.
+        device: where to compute.
+        resume: go on from the directory's checkpoint.
+        command: what the person typed, for the record.
+        stream: where progress is shown.
+
+    Returns:
+        The content of ``config.json``.
+
+    Raises:
+        ModelsError: the data, the directory or the training itself is not as it must be.
+    """
+    if not resume and (directory / "checkpoint.pt").exists():
+        raise RunDirectoryError(directory, "already holds a training: resume it or choose another")
+    if preset.training.threads:
+        torch.set_num_threads(preset.training.threads)
+    directory.mkdir(parents=True, exist_ok=True)
+    kept = directory / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(kept)) if resume and kept.exists() else None
+    built = build_task(preset, folder, device, tokenizer)
+    built.tokenizer.save(str(kept))
+    with_resume = resume and (directory / "checkpoint.pt").exists()
+    reporter = Reporter(
+        directory / "tensorboard", stream, epochs=preset.training.epochs, first_step=0
+    )
+    trainer = Trainer(built.task, preset.training, directory, reporter, device)
+    if with_resume:
+        trainer.resume()
+    with reporter:
+        parameters = sum(parameter.numel() for parameter in built.task.model.parameters())
+        reporter.line(f"{preset.task}: {parameters:,} parameters, {built.dataset} {built.examples}")
+        progress = trainer.run()
+        load_weights(directory / "weights.safetensors", built.task.model)
+        built.task.model.eval()
+        with torch.no_grad():
+            results = built.task.report()
+        reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
+    record = _record(preset, built, progress, results, command, device)
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    (directory / "config.json").write_text(text, encoding="utf-8")
+    return record
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        DeviceUnavailableError: ``cuda`` was asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceUnavailableError(name, "torch finds no CUDA device")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _record(
+    preset: Preset,
+    built: BuiltTask,
+    progress: Progress,
+    results: dict[str, float],
+    command: Sequence[str],
+    device: torch.device,
+) -> dict[str, Any]:
+    best = progress.curve[progress.best_epoch - 1] if progress.best_epoch else {}
+    return {
+        "task": preset.task,
+        "preset": preset.name,
+        "model": built.model_config.to_dict(),
+        "training": preset.training.to_dict(),
+        "data": {"name": built.dataset, "files": built.files, "examples": built.examples},
+        "command": " ".join(command),
+        "seed": preset.training.seed,
+        "device": device.type,
+        "libraries": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+        "curve": progress.curve,
+        "best": best,
+        "results": results,
+        "seconds": round(progress.seconds, 1),
+    }
