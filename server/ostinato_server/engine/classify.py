@@ -1,0 +1,192 @@
+"""Classification: texts that are waiting run together, sorted by length so that little is padding."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato_server.engine.admission import Admission
+from ostinato_server.engine.observer import EngineObserver
+from ostinato_server.engine.worker import Worker
+from ostinato_server.errors import DeadlineExpired, EngineFault
+from ostinato_server.runtime.base import GraphRunner
+
+PADDED_TOKENS = 4096
+"""Tokens, padding included, that one run may hold: enough to fill the matrix product, little enough to be quick."""
+
+
+@dataclass(slots=True)
+class Classification:
+    """A text to classify.
+
+    Attributes:
+        tokens: Its token ids, at least one.
+        deadline: When it must be done, on the engine's clock.
+        arrival: When it came.
+        result: Told the probabilities, shape (classes,).
+    """
+
+    tokens: Sequence[int]
+    deadline: float
+    arrival: float
+    result: asyncio.Future[NDArray[np.float32]]
+
+
+Outcome = tuple[Classification, NDArray[np.float32] | Exception]
+
+
+class ClassifyEngine(Worker):
+    """Runs a classifier over all texts that are waiting, in batches of similar length.
+
+    Args:
+        model: Name of the model.
+        classifier: The graph (tokens (B, T), lengths (B)) → probabilities (B, classes).
+        max_batch: Texts per run.
+        padding_id: The token that fills up the shorter texts.
+        deliver: Takes outcomes after each run; called on the engine's thread.
+        observer: Told what was done.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        classifier: GraphRunner,
+        max_batch: int,
+        padding_id: int,
+        deliver: Callable[[list[Outcome]], None],
+        observer: EngineObserver,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(f"engine-{model}")
+        self._model = model
+        self._classifier = classifier
+        self._max_batch = max_batch
+        self._padding_id = padding_id
+        self._deliver = deliver
+        self._observer = observer
+        self._clock = clock
+        self._waiting: list[Classification] = []
+        self._running: list[Classification] = []
+
+    def handle(self, message: object) -> None:
+        """Takes texts."""
+        assert isinstance(message, list)  # noqa: S101 (the only message there is)
+        self._waiting.extend(message)
+
+    def cycle(self) -> bool:
+        """Runs one batch."""
+        self._drop_ended()
+        batch = self._running = take_batch(self._waiting, self._max_batch)
+        if batch:
+            started = self._clock()
+            for text in batch:
+                self._observer.admitted(started - text.arrival)
+                self._observer.read_prompt(len(text.tokens))
+            lengths = np.array([len(text.tokens) for text in batch], np.int64)
+            tokens = np.full((len(batch), int(lengths.max())), self._padding_id, np.int64)
+            for row, text in enumerate(batch):
+                tokens[row, : len(text.tokens)] = text.tokens
+            probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
+            self._observer.stepped(len(batch), self._clock() - started, 0, np.zeros(0))
+            self._deliver(list(zip(batch, probabilities, strict=True)))
+            self._running = []
+        self._observer.load(0, len(self._waiting))
+        return bool(self._waiting)
+
+    def fail(self) -> None:
+        """Fails the texts of the batch at hand; those still waiting have lost nothing and stay."""
+        self._deliver([(text, EngineFault(self._model)) for text in self._running])
+        self._running = []
+
+    def _drop_ended(self) -> None:
+        now = self._clock()
+        expired = [text for text in self._waiting if text.deadline <= now]
+        if expired:
+            self._deliver([(text, DeadlineExpired()) for text in expired])
+        self._waiting = [text for text in self._waiting if text.deadline > now and not text.result.cancelled()]
+
+
+def take_batch(waiting: list[Classification], max_batch: int) -> list[Classification]:
+    """Takes the text that has waited longest, and those nearest to it in length, out of ``waiting``.
+
+    The batch holds at most ``max_batch`` texts and ``PADDED_TOKENS`` tokens with padding, but always one text.
+    """
+    if not waiting:
+        return []
+    wanted = len(waiting[0].tokens)
+    order = sorted(range(len(waiting)), key=lambda index: (abs(len(waiting[index].tokens) - wanted), index))
+    taken: list[int] = []
+    longest = 0
+    for index in order[:max_batch]:
+        longest = max(longest, len(waiting[index].tokens))
+        if taken and longest * (len(taken) + 1) > PADDED_TOKENS:
+            break
+        taken.append(index)
+    batch = [waiting[index] for index in taken]
+    left = set(range(len(waiting))).difference(taken)
+    waiting[:] = [waiting[index] for index in sorted(left)]
+    return batch
+
+
+class ClassifyClient:
+    """The event loop's side of a classification engine.
+
+    Args:
+        admission: Refuses what is over the bound.
+        clock: Seconds, monotonic, the engine's.
+    """
+
+    def __init__(self, admission: Admission, clock: Callable[[], float]) -> None:
+        self.admission = admission
+        self._clock = clock
+        self._engine: ClassifyEngine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def connect(self, engine: ClassifyEngine, loop: asyncio.AbstractEventLoop) -> None:
+        """Ties the two sides together."""
+        self._engine = engine
+        self._loop = loop
+
+    def deliver(self, outcomes: list[Outcome]) -> None:
+        """Takes outcomes from the engine's thread to the event loop, one wake-up for all."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_hand_out, outcomes)
+
+    async def classify(self, texts: Sequence[Sequence[int]], deadline: float) -> list[NDArray[np.float32]]:
+        """Classifies texts given as token ids.
+
+        Returns:
+            The class probabilities of each, shape (classes,), in the order of the texts.
+
+        Raises:
+            Overloaded: The queue is full; none of the texts was taken.
+            DeadlineExpired: The deadline passed first.
+            EngineFault: The runtime failed.
+        """
+        assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        loop = asyncio.get_running_loop()
+        now = self._clock()
+        self.admission.enter(len(texts))
+        batch = [Classification(tokens, deadline, now, loop.create_future()) for tokens in texts]
+        try:
+            self._engine.post(batch)
+            return list(await asyncio.gather(*(text.result for text in batch)))
+        finally:
+            for text in batch:
+                text.result.cancel()
+                self.admission.leave(self._clock() - now)
+
+
+def _hand_out(outcomes: list[Outcome]) -> None:
+    for text, outcome in outcomes:
+        if text.result.done():
+            continue
+        if isinstance(outcome, Exception):
+            text.result.set_exception(outcome)
+        else:
+            text.result.set_result(outcome)

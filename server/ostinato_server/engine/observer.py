@@ -1,0 +1,27 @@
+"""What the engine tells about its work, for metrics."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EngineObserver(Protocol):
+    """Told by the engine thread; must be fast and must not raise."""
+
+    def admitted(self, queue_seconds: float) -> None:
+        """A request got a slot after waiting so long."""
+
+    def read_prompt(self, tokens: int) -> None:
+        """Tokens of a prompt, source or text were accepted."""
+
+    def first_token(self, seconds: float) -> None:
+        """A stream gave its first token so long after its arrival."""
+
+    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
+        """One step of ``batch`` rows gave ``generated`` tokens; ``gaps`` are seconds since each stream's last one."""
+
+    def load(self, running: int, waiting: int) -> None:
+        """So many requests run and wait."""

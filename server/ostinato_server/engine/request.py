@@ -1,0 +1,123 @@
+"""What is asked of the engine, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParameters:
+    """How the next token is drawn.
+
+    Attributes:
+        temperature: Divides the logits; 0 is greedy.
+        top_k: Keeps the k most probable tokens; 0 keeps all.
+        top_p: Keeps the smallest set of most probable tokens with at least this mass, in (0, 1].
+        seed: Key of the random numbers, below 2**64.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """A prompt to continue.
+
+    Attributes:
+        prompt: Token ids, at least one.
+        sampling: How the next token is drawn.
+        max_tokens: The most tokens to generate, at least one.
+        stop: Texts that end the stream, each not empty.
+        top_alternatives: How many of the most probable tokens to give with each token.
+        deadline: When it must be done, on the engine's clock.
+    """
+
+    prompt: tuple[int, ...]
+    sampling: SamplingParameters
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    top_alternatives: int = 0
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslationRequest:
+    """A sentence to translate.
+
+    Attributes:
+        source: Token ids, at least one.
+        beam_size: Hypotheses kept at each step; 1 is greedy.
+        length_penalty: Exponent of the length normalisation (Wu et al. 2016, equation 14).
+        max_tokens: The most target tokens, at least one.
+        include_attention: Whether every token carries its attention row.
+        deadline: When it must be done, on the engine's clock.
+    """
+
+    source: tuple[int, ...]
+    beam_size: int
+    length_penalty: float
+    max_tokens: int
+    include_attention: bool
+    deadline: float
+
+
+class Alternative(NamedTuple):
+    """A token that might have been generated, and its log-probability in nats."""
+
+    token_id: int
+    logprob: float
+
+
+class GeneratedToken(NamedTuple):
+    """A token of a stream.
+
+    Attributes:
+        token_id: Its id in the vocabulary.
+        text: What it adds to the text.
+        logprob: Log-probability under the model in nats.
+        alternatives: The most probable tokens at its position.
+        attention: Weight of every source token, shape (source,); none where there is no source.
+    """
+
+    token_id: int
+    text: str
+    logprob: float
+    alternatives: tuple[Alternative, ...] = ()
+    attention: NDArray[np.float32] | None = None
+
+
+class FinishReason(Enum):
+    """Why a stream ended."""
+
+    LENGTH = "length"
+    STOP = "stop"
+    END_OF_SEQUENCE = "end_of_sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a stream ended.
+
+    Attributes:
+        reason: Why.
+        generated_tokens: Tokens generated, those of a stop text included.
+        score: Sum of their log-probabilities in nats, the end of the sequence included.
+        queue_seconds: From arrival to a slot.
+        first_token_seconds: From arrival to the first token.
+        total_seconds: From arrival to the end.
+    """
+
+    reason: FinishReason
+    generated_tokens: int
+    score: float
+    queue_seconds: float
+    first_token_seconds: float
+    total_seconds: float

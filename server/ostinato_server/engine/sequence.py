@@ -1,0 +1,234 @@
+"""A stream inside the engine: what it reads next, and what it makes of a step's results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato_server.engine.beam import BeamSearch
+from ostinato_server.engine.request import (
+    Alternative,
+    FinishReason,
+    GeneratedToken,
+    GenerationRequest,
+    SamplingParameters,
+    TranslationRequest,
+)
+from ostinato_server.engine.stops import StopFilter
+from ostinato_server.runtime.base import Array, FloatArray
+
+Detokenizer = Callable[[int], str]
+"""Called with one stream's tokens in order; gives what each adds to the text."""
+
+
+@dataclass(slots=True)
+class StepResults:
+    """What a step gave, row by row.
+
+    Attributes:
+        tokens: The next token of every row.
+        logprobs: Its log-probability in nats.
+        arrays: The other outputs of the graph, each (rows, …), valid until the next step.
+    """
+
+    tokens: list[int]
+    logprobs: list[float]
+    arrays: Mapping[str, Array]
+
+
+@dataclass(slots=True)
+class SavedState:
+    """A stream's tensors while it is not in the batch."""
+
+    state: tuple[FloatArray, ...]
+    memory: tuple[FloatArray, ...] = ()
+
+
+class EngineSequence(Protocol):
+    """What the batch and the decode loop ask of a stream."""
+
+    id: int
+    width: int
+    deadline: float
+    arrival: float
+    rows: list[int]
+    next_tokens: list[int]
+    """What each lane reads next."""
+    reorder: list[int] | None
+    """The lane whose state each lane continues with; none when every lane continues with its own."""
+    sampling: SamplingParameters
+    position: int
+    """Position of the token to be drawn next."""
+    saved: SavedState | None
+    outbox: list[GeneratedToken]
+    generated: int
+    score: float
+    source: tuple[int, ...]
+    """Tokens to read before the first step."""
+    admitted_at: float
+    first_token_at: float
+    last_token_at: float
+
+    def accept(self, results: StepResults) -> FinishReason | None:
+        """Takes the results of a step; tokens to send go into ``outbox``.
+
+        Returns:
+            Why the stream has ended, if it has.
+        """
+
+
+class _Stream:
+    """What all streams keep."""
+
+    width = 1
+
+    def __init__(self, stream_id: int, source: tuple[int, ...], deadline: float, arrival: float) -> None:
+        self.id = stream_id
+        self.source = source
+        self.deadline = deadline
+        self.arrival = arrival
+        self.sampling = SamplingParameters(temperature=0.0)
+        self.rows: list[int] = []
+        self.next_tokens: list[int] = []
+        self.reorder: list[int] | None = None
+        self.position = 0
+        self.saved: SavedState | None = None
+        self.outbox: list[GeneratedToken] = []
+        self.generated = 0
+        self.score = 0.0
+        self.admitted_at = 0.0
+        self.first_token_at = 0.0
+        self.last_token_at = 0.0
+
+
+class SampledSequence(_Stream):
+    """A stream of one lane: sampled generation, or greedy translation.
+
+    Args:
+        stream_id: Unique in the engine.
+        request: What was asked.
+        arrival: When, on the engine's clock.
+        detokenize: Gives the text of each token.
+        end_id: The token that ends the sequence, if the model has one.
+    """
+
+    def __init__(
+        self,
+        stream_id: int,
+        request: GenerationRequest | TranslationRequest,
+        arrival: float,
+        detokenize: Detokenizer,
+        end_id: int | None,
+    ) -> None:
+        source = request.prompt if isinstance(request, GenerationRequest) else request.source
+        super().__init__(stream_id, source, request.deadline, arrival)
+        self._detokenize = detokenize
+        self._end_id = -1 if end_id is None else end_id
+        self._max_tokens = request.max_tokens
+        self._alternatives = 0
+        self._stop: StopFilter | None = None
+        self._attention = False
+        self.unread: list[int] = []
+        """Prompt tokens still to be read in steps, last first."""
+        if isinstance(request, GenerationRequest):
+            self.sampling = request.sampling
+            self._alternatives = request.top_alternatives
+            self._stop = StopFilter(request.stop) if request.stop else None
+        else:
+            self._attention = request.include_attention
+
+    def accept(self, results: StepResults) -> FinishReason | None:
+        """Takes the results of a step."""
+        if self.unread:
+            self.next_tokens = [self.unread.pop()]
+            return None
+        row = self.rows[0]
+        token_id = results.tokens[row]
+        logprob = results.logprobs[row]
+        self.score += logprob
+        self.position += 1
+        if token_id == self._end_id:
+            self._flush()
+            return FinishReason.END_OF_SEQUENCE
+        self.next_tokens = [token_id]
+        self.generated += 1
+        token = GeneratedToken(token_id, self._detokenize(token_id), logprob)
+        if self._alternatives or self._attention:
+            token = self._with_details(token, row, results.arrays)
+        if self._stop is None:
+            self.outbox.append(token)
+        else:
+            safe, stopped = self._stop.push(token)
+            self.outbox.extend(safe)
+            if stopped:
+                return FinishReason.STOP
+        if self.generated >= self._max_tokens:
+            self._flush()
+            return FinishReason.LENGTH
+        return None
+
+    def _with_details(self, token: GeneratedToken, row: int, arrays: Mapping[str, Array]) -> GeneratedToken:
+        alternatives: tuple[Alternative, ...] = ()
+        if self._alternatives:
+            ids = arrays["top_tokens"][row, : self._alternatives].tolist()
+            logprobs = arrays["top_logprobs"][row, : self._alternatives].tolist()
+            alternatives = tuple(map(Alternative, ids, logprobs))
+        attention = None
+        if self._attention and "attention" in arrays:
+            attention = arrays["attention"][row, : len(self.source)].copy()
+        return token._replace(alternatives=alternatives, attention=attention)
+
+    def _flush(self) -> None:
+        if self._stop is not None:
+            self.outbox.extend(self._stop.flush())
+
+
+class BeamSequence(_Stream):
+    """A translation with several hypotheses, one lane each; its tokens are sent once the search is over.
+
+    Args:
+        stream_id: Unique in the engine.
+        request: What was asked.
+        arrival: When, on the engine's clock.
+        detokenize: Gives the text of each token.
+        end_id: The token that ends the sequence.
+    """
+
+    def __init__(
+        self, stream_id: int, request: TranslationRequest, arrival: float, detokenize: Detokenizer, end_id: int
+    ) -> None:
+        super().__init__(stream_id, request.source, request.deadline, arrival)
+        self.width = request.beam_size
+        self._detokenize = detokenize
+        self._attention = request.include_attention
+        self._search = BeamSearch(request.beam_size, end_id, request.max_tokens, request.length_penalty)
+
+    def accept(self, results: StepResults) -> FinishReason | None:
+        """Takes the results of a step."""
+        rows = self.rows
+        attention: NDArray[np.float32] | None = None
+        if self._attention and "attention" in results.arrays:
+            attention = results.arrays["attention"][rows, : len(self.source)]
+        survivors = self._search.advance(
+            results.arrays["top_tokens"][rows], results.arrays["top_logprobs"][rows], attention
+        )
+        if survivors is None:
+            return self._finish()
+        self.next_tokens = survivors.tokens
+        unchanged = survivors.sources == list(range(self.width))
+        self.reorder = None if unchanged else survivors.sources
+        return None
+
+    def _finish(self) -> FinishReason:
+        best = self._search.best()
+        links = best.links()[:-1] if best.ended else best.links()
+        for link in links:
+            text = self._detokenize(link.token_id)
+            self.outbox.append(GeneratedToken(link.token_id, text, link.logprob, (), link.attention))
+        self.generated = len(links)
+        self.score = best.logprob
+        return FinishReason.END_OF_SEQUENCE if best.ended else FinishReason.LENGTH
