@@ -1,0 +1,1 @@
+"""Translates messages to engine calls and domain errors to statuses; nothing else knows gRPC."""

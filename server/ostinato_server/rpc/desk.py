@@ -1,0 +1,65 @@
+"""What every service needs: the models, the clock, the cap on deadlines, and a count of outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ostinato_server.errors import DeadlineExpired, InvalidArgument, Overloaded, ServerError
+from ostinato_server.metrics import ServerMetrics
+from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.model import LoadedModel
+
+M = TypeVar("M", bound=LoadedModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where requests are received.
+
+    Attributes:
+        catalog: The models.
+        metrics: Told the outcome of every request.
+        clock: Seconds, monotonic, the engines'.
+        max_deadline_seconds: The longest a request may take.
+    """
+
+    catalog: Catalog
+    metrics: ServerMetrics
+    clock: Callable[[], float]
+    max_deadline_seconds: float
+
+    def find(self, kind: type[M], task: str, name: str, version: int | None) -> M:
+        """The model that a request asks for.
+
+        Raises:
+            InvalidArgument: No name is given.
+            ModelNotFound: No such model is loaded.
+            WrongTask: It does something else.
+        """
+        return self.catalog.get_as(kind, task, name, version)
+
+    @contextmanager
+    def count(self, model: LoadedModel) -> Iterator[None]:
+        """Counts a request and how it ended."""
+        started = self.clock()
+        outcome = "internal"
+        try:
+            yield
+            outcome = "ok"
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "cancelled"
+            raise
+        except ServerError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            self.metrics.request_ended(model.name, model.manifest.task, outcome, self.clock() - started)
+
+
+def _outcome(error: ServerError) -> str:
+    names = {InvalidArgument: "invalid", Overloaded: "overloaded", DeadlineExpired: "deadline_exceeded"}
+    return next((name for kind, name in names.items() if isinstance(error, kind)), "internal")

@@ -1,0 +1,50 @@
+"""Checks of request fields, each against a limit that the error then names."""
+
+from __future__ import annotations
+
+import math
+
+import grpc
+
+from ostinato_server.errors import InvalidArgument
+from ostinato_server.repository.model import LoadedModel
+
+
+def number(field: str, value: float, least: float, most: float) -> float:
+    """A finite number between two limits, both allowed.
+
+    Raises:
+        InvalidArgument: It is not.
+    """
+    if not math.isfinite(value) or not least <= value <= most:
+        raise InvalidArgument(field, f"must be between {least:g} and {most:g}, not {value:g}")
+    return value
+
+
+def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
+    """The tokens of a text that keeps to the model's limits.
+
+    Raises:
+        InvalidArgument: The text is empty or too long.
+    """
+    limits = model.limits
+    if not text:
+        raise InvalidArgument(field, "must not be empty")
+    if len(text) > limits.max_text_characters:
+        raise InvalidArgument(
+            field, f"must have at most {limits.max_text_characters} characters, not {len(text)} (model {model.name})"
+        )
+    tokens = model.codec.encode(text)
+    if not tokens:
+        raise InvalidArgument(field, "must hold more than white space")
+    if len(tokens) > limits.max_input_tokens:
+        raise InvalidArgument(
+            field, f"must have at most {limits.max_input_tokens} tokens, not {len(tokens)} (model {model.name})"
+        )
+    return tokens
+
+
+def deadline(context: grpc.aio.ServicerContext[object, object], now: float, most_seconds: float) -> float:
+    """When a call must be done: the client's deadline, or the server's cap where that is sooner."""
+    remaining: float | None = context.time_remaining()
+    return now + (most_seconds if remaining is None else min(remaining, most_seconds))

@@ -1,0 +1,168 @@
+"""GenerationService: streams text."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from ostinato.v1 import generation_pb2, generation_pb2_grpc
+from ostinato_server.engine.request import (
+    Finished,
+    FinishReason,
+    GeneratedToken,
+    GenerationRequest,
+    SamplingParameters,
+)
+from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.errors import InvalidArgument
+from ostinato_server.repository.codec import TextCodec
+from ostinato_server.repository.model import DecodeModel, LoadedModel
+from ostinato_server.rpc import fields
+from ostinato_server.rpc.desk import Desk
+
+if TYPE_CHECKING:
+    from ostinato.v1.generation_pb2_grpc import _ServicerContext
+
+MAX_TEMPERATURE = 100.0
+MAX_TOP_K = 1_000_000
+MAX_STOP_TEXTS = 16
+MAX_STOP_CHARACTERS = 256
+
+FINISH_REASONS = {
+    FinishReason.LENGTH: generation_pb2.FINISH_REASON_LENGTH,
+    FinishReason.STOP: generation_pb2.FINISH_REASON_STOP,
+    FinishReason.END_OF_SEQUENCE: generation_pb2.FINISH_REASON_END_OF_SEQUENCE,
+}
+
+
+class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
+    """Streams text from the generation models.
+
+    Args:
+        desk: Where requests find their model.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def Generate(  # noqa: N802 (the contract's name)
+        self, request: generation_pb2.GenerateRequest, context: _ServicerContext
+    ) -> AsyncIterator[generation_pb2.GenerateResponse]:
+        """Continues a prompt."""
+        version = request.version if request.HasField("version") else None
+        model = self._desk.find(DecodeModel, "generation", request.model, version)
+        with self._desk.count(model):
+            deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
+            asked = read_request(request, model, deadline)
+            details = request.include_logprobs or asked.top_alternatives > 0
+            position = 0
+            opened = model.client.open(
+                lambda stream_id, arrival: SampledSequence(
+                    stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
+                )
+            )
+            async with opened as stream:
+                while tokens := await stream.read():
+                    yield chunk(tokens, position, model.codec if details else None)
+                    position += len(tokens)
+                if stream.finished is not None:
+                    unknown = model.codec.unknown(list(asked.prompt))
+                    yield summary(stream.finished, asked, unknown, model)
+
+
+def read_request(request: generation_pb2.GenerateRequest, model: LoadedModel, deadline: float) -> GenerationRequest:
+    """The request in the engine's terms.
+
+    Raises:
+        InvalidArgument: A field is out of its limits.
+    """
+    limits = model.limits
+    stopping = request.stopping
+    max_tokens = stopping.max_tokens if stopping.HasField("max_tokens") else limits.max_new_tokens
+    fields.number("stopping.max_tokens", max_tokens, 1, limits.max_new_tokens)
+    fields.number("top_alternatives", request.top_alternatives, 0, limits.max_alternatives)
+    return GenerationRequest(
+        prompt=tuple(fields.text_tokens("prompt", request.prompt, model)),
+        sampling=_sampling(request.sampling),
+        max_tokens=max_tokens,
+        stop=_stop(stopping.stop),
+        top_alternatives=request.top_alternatives,
+        deadline=deadline,
+    )
+
+
+def _sampling(given: generation_pb2.SamplingParameters) -> SamplingParameters:
+    temperature = given.temperature if given.HasField("temperature") else 1.0
+    top_p = given.top_p if given.HasField("top_p") else 1.0
+    fields.number("sampling.temperature", temperature, 0, MAX_TEMPERATURE)
+    if not 0 < top_p <= 1:
+        raise InvalidArgument("sampling.top_p", f"must be above 0 and at most 1, not {top_p:g}")
+    fields.number("sampling.top_k", given.top_k, 0, MAX_TOP_K)
+    seed = given.seed if given.HasField("seed") else secrets.randbits(64)
+    return SamplingParameters(temperature, given.top_k, top_p, seed)
+
+
+def _stop(texts: Sequence[str]) -> tuple[str, ...]:
+    if len(texts) > MAX_STOP_TEXTS:
+        raise InvalidArgument("stopping.stop", f"must have at most {MAX_STOP_TEXTS} texts, not {len(texts)}")
+    for index, text in enumerate(texts):
+        fields.number(f"stopping.stop[{index}] length", len(text), 1, MAX_STOP_CHARACTERS)
+    return tuple(texts)
+
+
+def chunk(tokens: Sequence[GeneratedToken], position: int, codec: TextCodec | None) -> generation_pb2.GenerateResponse:
+    """A message with some tokens.
+
+    Args:
+        tokens: The tokens, at least one.
+        position: Place of the first one in the stream.
+        codec: Tells the texts of alternatives; none to leave the details out.
+    """
+    return generation_pb2.GenerateResponse(
+        chunk=generation_pb2.GeneratedChunk(
+            text="".join([token.text for token in tokens]),
+            position=position,
+            token_count=len(tokens),
+            tokens=[] if codec is None else [_detail(token, codec) for token in tokens],
+        )
+    )
+
+
+def _detail(token: GeneratedToken, codec: TextCodec) -> generation_pb2.TokenDetail:
+    alternatives = [
+        generation_pb2.TokenAlternative(
+            text=codec.piece(other.token_id), token_id=other.token_id, logprob=other.logprob
+        )
+        for other in token.alternatives
+    ]
+    return generation_pb2.TokenDetail(
+        text=token.text, token_id=token.token_id, logprob=token.logprob, alternatives=alternatives
+    )
+
+
+def summary(
+    finished: Finished, request: GenerationRequest, unknown_tokens: int, model: LoadedModel
+) -> generation_pb2.GenerateResponse:
+    """The last message of a stream."""
+    return generation_pb2.GenerateResponse(
+        summary=generation_pb2.GenerationSummary(
+            finish_reason=FINISH_REASONS[finished.reason],
+            model=model.name,
+            version=model.version,
+            seed=request.sampling.seed,
+            prompt_tokens=len(request.prompt),
+            generated_tokens=finished.generated_tokens,
+            unknown_tokens=unknown_tokens,
+            timings=timings(finished),
+        )
+    )
+
+
+def timings(finished: Finished) -> generation_pb2.StreamTimings:
+    """Where the time of a stream went."""
+    return generation_pb2.StreamTimings(
+        queue_seconds=finished.queue_seconds,
+        time_to_first_token_seconds=finished.first_token_seconds,
+        total_seconds=finished.total_seconds,
+    )

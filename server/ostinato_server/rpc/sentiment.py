@@ -1,0 +1,148 @@
+"""SentimentService: scores texts, one by one, in batches, or as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.v1 import sentiment_pb2, sentiment_pb2_grpc
+from ostinato_server.errors import InvalidArgument, ServerError
+from ostinato_server.repository.model import ClassifyModel
+from ostinato_server.rpc import fields
+from ostinato_server.rpc.desk import Desk
+
+if TYPE_CHECKING:
+    from ostinato.v1.sentiment_pb2_grpc import _MaybeAsyncIterator, _ServicerContext
+
+STREAM_WINDOW = 64
+"""Texts of one stream that may be under way; the next one is read when the oldest has been answered."""
+
+
+Answer = asyncio.Future[sentiment_pb2.ClassifyStreamResponse]
+
+
+class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
+    """Scores texts with the sentiment models.
+
+    Args:
+        desk: Where requests find their model.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def Classify(  # noqa: N802 (the contract's name)
+        self, request: sentiment_pb2.ClassifyRequest, context: _ServicerContext
+    ) -> sentiment_pb2.ClassifyResponse:
+        """Scores one text."""
+        model = self._find(request.model, request.version if request.HasField("version") else None)
+        with self._desk.count(model):
+            tokens = fields.text_tokens("text", request.text, model)
+            (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
+        return sentiment_pb2.ClassifyResponse(score=score)
+
+    async def ClassifyBatch(  # noqa: N802
+        self, request: sentiment_pb2.ClassifyBatchRequest, context: _ServicerContext
+    ) -> sentiment_pb2.ClassifyBatchResponse:
+        """Scores several texts."""
+        model = self._find(request.model, request.version if request.HasField("version") else None)
+        with self._desk.count(model):
+            limit = model.limits.max_batch_texts
+            if not 1 <= len(request.texts) <= limit:
+                raise InvalidArgument("texts", f"must be 1 to {limit} texts, not {len(request.texts)}")
+            texts = [fields.text_tokens(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
+            scores = await self._score(model, texts, request.include_trace, self._deadline(context))
+        return sentiment_pb2.ClassifyBatchResponse(scores=scores)
+
+    async def ClassifyStream(  # noqa: N802
+        self,
+        request_iterator: _MaybeAsyncIterator[sentiment_pb2.ClassifyStreamRequest],
+        context: _ServicerContext,
+    ) -> AsyncIterator[sentiment_pb2.ClassifyStreamResponse]:
+        """Scores texts as they come; they run side by side and are answered in order."""
+        answers: asyncio.Queue[Answer | None] = asyncio.Queue(STREAM_WINDOW)
+        reader = asyncio.create_task(self._read(request_iterator, context, answers))
+        answer: Answer | None = None
+        try:
+            while (answer := await answers.get()) is not None:
+                yield await answer
+        finally:
+            reader.cancel()
+            for left in (answer, *_drain(answers)):
+                if left is not None:
+                    left.cancel()
+
+    async def _read(
+        self,
+        requests: AsyncIterator[sentiment_pb2.ClassifyStreamRequest],
+        context: _ServicerContext,
+        answers: asyncio.Queue[Answer | None],
+    ) -> None:
+        """Starts scoring every text that comes; an error takes its turn behind the answers before it."""
+        model: ClassifyModel | None = None
+        number = 0
+        try:
+            async for request in requests:
+                if model is None or request.model:
+                    model = self._find(request.model, request.version if request.HasField("version") else None)
+                await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
+                number += 1
+        except ServerError as error:
+            failed: Answer = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            await answers.put(failed)
+        else:
+            await answers.put(None)
+
+    async def _answer(
+        self,
+        model: ClassifyModel,
+        request: sentiment_pb2.ClassifyStreamRequest,
+        sequence_number: int,
+        context: _ServicerContext,
+    ) -> sentiment_pb2.ClassifyStreamResponse:
+        with self._desk.count(model):
+            tokens = fields.text_tokens("text", request.text, model)
+            (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
+        return sentiment_pb2.ClassifyStreamResponse(
+            request_id=request.request_id, sequence_number=sequence_number, score=score
+        )
+
+    async def _score(
+        self, model: ClassifyModel, texts: Sequence[list[int]], include_trace: bool, deadline: float
+    ) -> list[sentiment_pb2.SentimentScore]:
+        rows = await model.client.classify(texts, deadline)
+        scores = [_message(model, tokens, row) for tokens, row in zip(texts, rows, strict=True)]
+        if include_trace:
+            for tokens, score in zip(texts, scores, strict=True):
+                beginnings = [tokens[:length] for length in range(1, len(tokens) + 1)]
+                for token, row in zip(tokens, await model.client.classify(beginnings, deadline), strict=True):
+                    score.trace.add(token=model.codec.piece(token), positive_probability=float(row[1]))
+        return scores
+
+    def _find(self, name: str, version: int | None) -> ClassifyModel:
+        return self._desk.find(ClassifyModel, "sentiment", name, version)
+
+    def _deadline(self, context: _ServicerContext) -> float:
+        return fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
+
+
+def _drain(answers: asyncio.Queue[Answer | None]) -> list[Answer | None]:
+    return [answers.get_nowait() for _ in range(answers.qsize())]
+
+
+def _message(model: ClassifyModel, tokens: list[int], row: NDArray[np.float32]) -> sentiment_pb2.SentimentScore:
+    negative, positive = float(row[0]), float(row[1])
+    return sentiment_pb2.SentimentScore(
+        sentiment=sentiment_pb2.SENTIMENT_POSITIVE if positive >= negative else sentiment_pb2.SENTIMENT_NEGATIVE,
+        positive_probability=positive,
+        negative_probability=negative,
+        token_count=len(tokens),
+        unknown_tokens=model.codec.unknown(tokens),
+        model=model.name,
+        version=model.version,
+    )
