@@ -1,0 +1,128 @@
+"""One description per RPC: where it goes, what is sent, how the answers become results.
+
+Pure: both clients run these descriptions, and differ only in how they wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+
+from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
+from ostinato_client import requests
+from ostinato_client.catalog import Model, model_from
+from ostinato_client.generation import GenerationFold
+from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
+from ostinato_client.sentiment import score_from, scores_from
+from ostinato_client.translation import TranslationFold
+
+GENERATE = "/ostinato.v1.GenerationService/Generate"
+CLASSIFY = "/ostinato.v1.SentimentService/Classify"
+CLASSIFY_BATCH = "/ostinato.v1.SentimentService/ClassifyBatch"
+CLASSIFY_STREAM = "/ostinato.v1.SentimentService/ClassifyStream"
+TRANSLATE = "/ostinato.v1.TranslationService/Translate"
+LIST_MODELS = "/ostinato.v1.ModelService/ListModels"
+GET_MODEL = "/ostinato.v1.ModelService/GetModel"
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
+
+ResponseT = TypeVar("ResponseT", bound=Message)
+ResponseT_contra = TypeVar("ResponseT_contra", bound=Message, contravariant=True)
+ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class Fold(Protocol[ResponseT_contra, ItemT_co, ResultT_co]):
+    """Turns the messages of one stream into items, and at its end into a result."""
+
+    def feed(self, response: ResponseT_contra) -> Sequence[ItemT_co]:
+        """Takes the next message and gives the items in it."""
+
+    def finish(self) -> ResultT_co:
+        """The result, once the stream has ended; ServerError where the stream broke the contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryCall(Generic[ResponseT, ResultT]):
+    """A call with one answer."""
+
+    path: str
+    request: Message
+    response: type[ResponseT]
+    result: Callable[[ResponseT], ResultT]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCall(Generic[ResponseT, ItemT, ResultT]):
+    """A call whose answer is a stream."""
+
+    path: str
+    request: Message
+    response: type[ResponseT]
+    fold: Fold[ResponseT, ItemT, ResultT]
+
+
+GenerationCall = StreamCall[generation_pb2.GenerateResponse, Chunk, GenerationSummary]
+TranslationCall = StreamCall[translation_pb2.TranslateResponse, TargetToken, Translation]
+ScoreCall = UnaryCall[sentiment_pb2.ClassifyResponse, SentimentScore]
+BatchCall = UnaryCall[sentiment_pb2.ClassifyBatchResponse, list[SentimentScore]]
+HealthCall = UnaryCall[health_pb2.HealthCheckResponse, bool]
+
+
+def generate(request: generation_pb2.GenerateRequest) -> GenerationCall:
+    """Continues a prompt."""
+    return StreamCall(GENERATE, request, generation_pb2.GenerateResponse, GenerationFold())
+
+
+def translate(request: translation_pb2.TranslateRequest) -> TranslationCall:
+    """Translates a sentence."""
+    return StreamCall(TRANSLATE, request, translation_pb2.TranslateResponse, TranslationFold())
+
+
+def classify(text: str, *, model: str, version: int | None, trace: bool) -> ScoreCall:
+    """Scores a text."""
+    request = requests.classify_request(text, model=model, version=version, trace=trace)
+    return UnaryCall(
+        CLASSIFY, request, sentiment_pb2.ClassifyResponse, lambda response: score_from(text, response.score)
+    )
+
+
+def classify_batch(texts: Sequence[str], *, model: str, version: int | None, trace: bool) -> BatchCall:
+    """Scores several texts at once."""
+    request = requests.classify_batch_request(texts, model=model, version=version, trace=trace)
+    return UnaryCall(
+        CLASSIFY_BATCH, request, sentiment_pb2.ClassifyBatchResponse, lambda response: scores_from(texts, response)
+    )
+
+
+def list_models() -> UnaryCall[models_pb2.ListModelsResponse, list[Model]]:
+    """Lists the loaded models."""
+    return UnaryCall(
+        LIST_MODELS,
+        models_pb2.ListModelsRequest(),
+        models_pb2.ListModelsResponse,
+        lambda response: [model_from(each) for each in response.models],
+    )
+
+
+def get_model(name: str, version: int | None) -> UnaryCall[models_pb2.GetModelResponse, Model]:
+    """Describes a model."""
+    request = requests.get_model_request(name, version=version)
+    return UnaryCall(GET_MODEL, request, models_pb2.GetModelResponse, lambda response: model_from(response.model))
+
+
+def check_health(service: str) -> HealthCall:
+    """Asks whether a service takes requests."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    return UnaryCall(HEALTH_CHECK, request, health_pb2.HealthCheckResponse, is_serving)
+
+
+def is_serving(response: health_pb2.HealthCheckResponse) -> bool:
+    """Whether a health answer says SERVING."""
+    return response.status == health_pb2.HealthCheckResponse.SERVING

@@ -1,0 +1,92 @@
+"""How a channel is set up: retries by gRPC's own service config, keepalive, reconnection, deadlines."""
+
+from __future__ import annotations
+
+import json
+import math
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+DEFAULT_RETRIES = 3
+MAX_RETRIES = 4
+"""gRPC caps a call at five attempts (gRFC A6)."""
+
+SERVICES = (
+    "ostinato.v1.GenerationService",
+    "ostinato.v1.SentimentService",
+    "ostinato.v1.TranslationService",
+    "ostinato.v1.ModelService",
+    "grpc.health.v1.Health",
+)
+
+ChannelOptions = list[tuple[str, str | int]]
+
+
+def service_config(retries: int) -> str:
+    """The service config that lets gRPC retry what never reached a model.
+
+    gRPC itself retries a call that ended UNAVAILABLE before its first message, with exponential backoff and jitter; a
+    token bucket shared by the channel stops retries while most calls fail. Once a stream has brought a message it is
+    never repeated.
+
+    Args:
+        retries: Attempts after the first.
+    """
+    config: dict[str, object] = {}
+    if retries:
+        config["methodConfig"] = [
+            {
+                "name": [{"service": service} for service in SERVICES],
+                "retryPolicy": {
+                    "maxAttempts": retries + 1,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+        config["retryThrottling"] = {"maxTokens": 10, "tokenRatio": 0.1}
+    return json.dumps(config, separators=(",", ":"))
+
+
+def channel_options(*, retries: int, keepalive_seconds: float | None) -> ChannelOptions:
+    """The channel's options.
+
+    Raises:
+        ValueError: ``retries`` or ``keepalive_seconds`` is out of its range.
+    """
+    if not 0 <= retries <= MAX_RETRIES:
+        raise ValueError(f"retries must be from 0 to {MAX_RETRIES} (got {retries})")
+    options: ChannelOptions = [
+        ("grpc.service_config", service_config(retries)),
+        ("grpc.enable_retries", int(retries > 0)),
+        # A server that restarts is found again in a fraction of a second, not after gRPC's 20.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+    if keepalive_seconds is not None:
+        if not keepalive_seconds > 0:
+            raise ValueError(f"keepalive_seconds must be above 0 (got {keepalive_seconds})")
+        options += [
+            ("grpc.keepalive_time_ms", max(1, round(keepalive_seconds * 1000))),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+    return options
+
+
+def deadline(timeout: float | None, default: float) -> float | None:
+    """Seconds to allow a call, in gRPC's terms, where None means for ever.
+
+    Args:
+        timeout: The call's own; None takes the client's, infinity means none.
+        default: The client's.
+
+    Raises:
+        ValueError: The time is not above 0.
+    """
+    seconds = default if timeout is None else timeout
+    if not seconds > 0:
+        raise ValueError(f"timeout must be above 0 seconds (got {seconds})")
+    return None if math.isinf(seconds) else seconds

@@ -1,0 +1,344 @@
+"""The sync client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import grpc
+
+from ostinato.v1 import sentiment_pb2
+from ostinato_client import calls, requests
+from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
+from ostinato_client.catalog import Model
+from ostinato_client.channels import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, channel_options, deadline
+from ostinato_client.errors import DeadlineExceeded, Unavailable
+from ostinato_client.results import SentimentScore
+from ostinato_client.sentiment import SentimentFold
+from ostinato_client.statuses import error_from_call
+from ostinato_client.streams import GenerationStream, Responses, ScoreStream, Sender, TranslationStream
+
+
+class Client:
+    """Talks to an Ostinato server.
+
+    ::
+
+        with Client("localhost:50051") as client:
+            for chunk in client.generate("ROMEO:", max_chars=300, temperature=0.8, seed=1):
+                print(chunk.text, end="", flush=True)
+
+    One client holds one connection, connects at its first call, and may be shared by threads. Every call has a
+    deadline. A call that the server never began (UNAVAILABLE before the first message) is retried by gRPC itself.
+
+    Every method raises OstinatoError; see :mod:`ostinato_client.errors` for the tree.
+
+    Args:
+        target: The server, as ``host:port`` or any gRPC name.
+        timeout: Seconds allowed for one call from its start to its end, a stream's last message included, unless the
+            call says otherwise; 60 by default, ``math.inf`` for no deadline.
+        retries: Attempts after the first, 0 to 4; 3 by default.
+        keepalive_seconds: Ping the server this often while a call runs, to notice a dead connection; never when None.
+        credentials: TLS, as ``grpc.ssl_channel_credentials(...)`` makes it; plain text when None.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        target: str = "localhost:50051",
+        *,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        retries: int = DEFAULT_RETRIES,
+        keepalive_seconds: float | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
+        self._timeout = timeout
+        options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
+        if credentials is None:
+            self._channel = grpc.insecure_channel(target, options=options)
+        else:
+            self._channel = grpc.secure_channel(target, credentials, options=options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; calls that run are cancelled."""
+        self._channel.close()
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        model: str = "char-lm",
+        version: int | None = None,
+        max_chars: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        top_alternatives: int = 0,
+        timeout: float | None = None,
+    ) -> GenerationStream:
+        """Continues a prompt.
+
+        ::
+
+            stream = client.generate("ROMEO:", max_chars=300, temperature=0.8, seed=1)
+            for chunk in stream:
+                print(chunk.text, end="")
+            print(stream.summary.generated_tokens)
+
+        What is None takes the server's default.
+
+        Args:
+            prompt: Text to continue; not empty.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            max_chars: The most tokens to generate (characters, with a character model).
+            temperature: Divides the logits; 0 takes the most probable token.
+            top_k: Keeps the k most probable tokens; 0 keeps all.
+            top_p: Keeps the most probable tokens that sum to this probability, (0, 1].
+            seed: Seed of the random numbers; the same request with the same seed gives the same text.
+            stop: Texts that end the stream; the text that matched is not sent.
+            logprobs: Send the log-probability of every token.
+            top_alternatives: Send this many of the most probable tokens beside each one.
+            timeout: Seconds allowed for the whole stream; the client's when None.
+        """
+        request = requests.generate_request(
+            prompt,
+            model=model,
+            version=version,
+            max_chars=max_chars,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            stop=stop,
+            logprobs=logprobs,
+            top_alternatives=top_alternatives,
+        )
+        call = calls.generate(request)
+        return GenerationStream(self._stream(call, timeout), call.fold)
+
+    def translate(
+        self,
+        text: str,
+        *,
+        model: str = "translation-en-fr",
+        version: int | None = None,
+        beam_size: int | None = None,
+        length_penalty: float | None = None,
+        max_tokens: int | None = None,
+        attention: bool = True,
+        timeout: float | None = None,
+    ) -> TranslationStream:
+        """Translates a sentence.
+
+        ::
+
+            translation = client.translate("I love you.", beam_size=4).result()
+            print(translation.text, translation.attention.shape)
+
+        What is None takes the server's default.
+
+        Args:
+            text: The sentence; not empty.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            beam_size: Hypotheses kept at each step; 1 is greedy search, whose tokens come as they are decoded.
+            length_penalty: Exponent of the length normalisation of Wu et al. 2016, equation 14.
+            max_tokens: The most target tokens.
+            attention: Send the attention row of every target token.
+            timeout: Seconds allowed for the whole stream; the client's when None.
+        """
+        request = requests.translate_request(
+            text,
+            model=model,
+            version=version,
+            beam_size=beam_size,
+            length_penalty=length_penalty,
+            max_tokens=max_tokens,
+            attention=attention,
+        )
+        call = calls.translate(request)
+        return TranslationStream(self._stream(call, timeout), call.fold)
+
+    def classify(
+        self,
+        text: str,
+        *,
+        model: str = "sentiment",
+        version: int | None = None,
+        trace: bool = False,
+        timeout: float | None = None,
+    ) -> SentimentScore:
+        """Scores a text.
+
+        ::
+
+            print(client.classify("a fine film").positive_probability)
+
+        Args:
+            text: The text; not empty.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            trace: Send the score after each token too.
+            timeout: Seconds allowed for the call; the client's when None.
+        """
+        return self._unary(calls.classify(text, model=model, version=version, trace=trace), timeout)
+
+    def classify_batch(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str = "sentiment",
+        version: int | None = None,
+        trace: bool = False,
+        timeout: float | None = None,
+    ) -> list[SentimentScore]:
+        """Scores several texts in one call: all, or none if one is bad.
+
+        ::
+
+            best = max(client.classify_batch(reviews), key=lambda score: score.positive_probability)
+
+        Args:
+            texts: The texts, at least one.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            trace: Send the score after each token too.
+            timeout: Seconds allowed for the call; the client's when None.
+        """
+        return self._unary(calls.classify_batch(texts, model=model, version=version, trace=trace), timeout)
+
+    def classify_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        model: str = "sentiment",
+        version: int | None = None,
+        trace: bool = False,
+        timeout: float | None = None,
+    ) -> ScoreStream:
+        """Scores texts as they come, in order, over one stream.
+
+        ::
+
+            for score in client.classify_stream(sys.stdin):
+                print(score.sentiment, score.text)
+
+        A bad text ends the stream with InvalidRequest, after the scores of all texts before it.
+
+        Args:
+            texts: The texts; read ahead of the scores, from another thread. What it raises is raised here.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            trace: Send the score after each token too.
+            timeout: Seconds allowed for the whole stream; the client's when None.
+        """
+        fold = SentimentFold(model=model, version=version, trace=trace)
+        sender = Sender(fold.send(text) for text in texts)
+        method = self._channel.stream_stream(
+            calls.CLASSIFY_STREAM,
+            request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
+            response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
+        )
+        return ScoreStream(method(sender, timeout=deadline(timeout, self._timeout)), fold, sender)
+
+    def models(self, *, timeout: float | None = None) -> list[Model]:
+        """The loaded models, sorted by name, then version.
+
+        ::
+
+            print([model.name for model in client.models()])
+        """
+        return self._unary(calls.list_models(), timeout)
+
+    def model(self, name: str, *, version: int | None = None, timeout: float | None = None) -> Model:
+        """One model; the newest version when ``version`` is None.
+
+        ::
+
+            print(client.model("char-lm").limits.max_new_tokens)
+        """
+        return self._unary(calls.get_model(name, version), timeout)
+
+    def is_ready(self, service: str = "", *, timeout: float | None = None) -> bool:
+        """Whether the server takes requests now, by ``grpc.health.v1``.
+
+        ::
+
+            client.is_ready("ostinato.v1.TranslationService")
+
+        Args:
+            service: Full name of a service; the whole server when empty.
+            timeout: Seconds allowed for the call; the client's when None.
+        """
+        return self._unary(calls.check_health(service), timeout)
+
+    def wait_until_ready(self, timeout: float = DEFAULT_TIMEOUT_SECONDS, *, service: str = "") -> None:
+        """Waits until the server takes requests, by ``grpc.health.v1``; it need not run yet.
+
+        ::
+
+            client.wait_until_ready(timeout=10)
+
+        Args:
+            timeout: The most seconds to wait.
+            service: Full name of a service; the whole server when empty.
+
+        Raises:
+            DeadlineExceeded: It did not come to that in time.
+        """
+        call = calls.check_health(service)
+        method = self._channel.unary_stream(
+            calls.HEALTH_WATCH,
+            request_serializer=type(call.request).SerializeToString,
+            response_deserializer=call.response.FromString,
+        )
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            watch = method(call.request, timeout=left, wait_for_ready=True)
+            try:
+                for response in watch:
+                    if call.result(response):
+                        return
+            except grpc.RpcError as error:
+                failure = error_from_call(error)
+                if isinstance(failure, DeadlineExceeded):
+                    break
+                if not isinstance(failure, Unavailable):
+                    raise failure from None
+            finally:
+                watch.cancel()
+        raise DeadlineExceeded(f"the server was not ready within {timeout:g} s")
+
+    def _unary(self, call: UnaryCall[ResponseT, ResultT], timeout: float | None) -> ResultT:
+        method = self._channel.unary_unary(
+            call.path,
+            request_serializer=type(call.request).SerializeToString,
+            response_deserializer=call.response.FromString,
+        )
+        try:
+            response = method(call.request, timeout=deadline(timeout, self._timeout))
+        except grpc.RpcError as error:
+            raise error_from_call(error) from None
+        return call.result(response)
+
+    def _stream(self, call: StreamCall[ResponseT, Any, Any], timeout: float | None) -> Responses[ResponseT]:
+        method = self._channel.unary_stream(
+            call.path,
+            request_serializer=type(call.request).SerializeToString,
+            response_deserializer=call.response.FromString,
+        )
+        return method(call.request, timeout=deadline(timeout, self._timeout))

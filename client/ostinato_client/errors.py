@@ -1,0 +1,127 @@
+"""Everything the client raises, one tree.
+
+Catch the branch that you can do something about::
+
+    try:
+        print(client.classify("a fine film").sentiment)
+    except ostinato_client.Overloaded as error:
+        time.sleep(error.retry_after_seconds or 1.0)
+
+The tree::
+
+    OstinatoError
+     ├─ InvalidRequest        a field is out of its limits; the request will never work as it is
+     ├─ ModelNotFound         the server has no such model or version
+     ├─ Overloaded            the queue is full; says when to come back
+     ├─ Unavailable           the server is draining, or not ready
+     │   └─ ConnectionFailed  nobody answers, or the connection broke
+     ├─ DeadlineExceeded      the time allowed for the call ran out
+     ├─ Cancelled             the call was cancelled, by ``cancel()`` or by the server
+     └─ ServerError           the server failed, or broke its own contract
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Cancelled",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "FieldViolation",
+    "InvalidRequest",
+    "ModelNotFound",
+    "OstinatoError",
+    "Overloaded",
+    "ServerError",
+    "Unavailable",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A field of a request that is out of its limits.
+
+    Attributes:
+        field: Path of the field in the request message, ``"sampling.temperature"`` for instance.
+        description: What is wrong with its value.
+    """
+
+    field: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}" if self.field else self.description
+
+
+class OstinatoError(Exception):
+    """Anything that went wrong with a call.
+
+    Attributes:
+        message: What went wrong, in a sentence.
+        reason: The server's own constant for the cause (``google.rpc.ErrorInfo``), empty where it gave none.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+
+
+class InvalidRequest(OstinatoError):
+    """A field of the request is out of its limits.
+
+    Raised by the server's word, or before the call where a value cannot even be sent (a negative count, a text that is
+    not Unicode).
+
+    Attributes:
+        violations: Every field at fault; empty where the server named none.
+    """
+
+    def __init__(self, message: str, *, violations: tuple[FieldViolation, ...] = (), reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.violations = violations
+
+
+class ModelNotFound(OstinatoError):
+    """The server has no such model or version."""
+
+
+class Overloaded(OstinatoError):
+    """The server's queue is full and it refused the request at once.
+
+    Attributes:
+        retry_after_seconds: When to come back, by the server's estimate; None where it gave none.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(OstinatoError):
+    """The server does not take requests now: it is draining or not ready."""
+
+
+class ConnectionFailed(Unavailable):
+    """Nobody answers at the target, or the connection broke."""
+
+
+class DeadlineExceeded(OstinatoError):
+    """The time allowed for the call ran out, on this side or on the server's."""
+
+
+class Cancelled(OstinatoError):
+    """The call was cancelled, by ``cancel()`` here or by the server."""
+
+
+class ServerError(OstinatoError):
+    """The server failed, or broke its own contract.
+
+    Attributes:
+        code: Name of the gRPC status, ``"INTERNAL"`` for instance.
+    """
+
+    def __init__(self, message: str, *, code: str = "UNKNOWN", reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.code = code

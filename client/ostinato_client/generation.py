@@ -1,0 +1,98 @@
+"""Folding the messages of a generated stream into chunks and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ostinato.v1 import generation_pb2
+from ostinato_client.errors import ServerError
+from ostinato_client.results import (
+    Chunk,
+    FinishReason,
+    GenerationSummary,
+    StreamTimings,
+    TokenAlternative,
+    TokenDetail,
+)
+
+_FINISH_REASONS: Mapping[int, FinishReason] = MappingProxyType(
+    {
+        generation_pb2.FINISH_REASON_LENGTH: FinishReason.LENGTH,
+        generation_pb2.FINISH_REASON_STOP: FinishReason.STOP,
+        generation_pb2.FINISH_REASON_END_OF_SEQUENCE: FinishReason.END_OF_SEQUENCE,
+    }
+)
+
+
+class GenerationFold:
+    """Collects one stream."""
+
+    __slots__ = ("_summary", "_texts")
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._summary: generation_pb2.GenerationSummary | None = None
+
+    def feed(self, response: generation_pb2.GenerateResponse) -> tuple[Chunk, ...]:
+        """Takes the next message; gives the chunk in it, if it holds one."""
+        match response.WhichOneof("payload"):
+            case "chunk":
+                self._texts.append(response.chunk.text)
+                return (chunk_from(response.chunk),)
+            case "summary":
+                self._summary = response.summary
+                return ()
+            case _:  # a payload that a newer server may send
+                return ()
+
+    def finish(self) -> GenerationSummary:
+        """The summary.
+
+        Raises:
+            ServerError: The stream ended without one.
+        """
+        summary = self._summary
+        if summary is None:
+            raise ServerError("the stream ended without a summary", code="DATA_LOSS")
+        return GenerationSummary(
+            text="".join(self._texts),
+            finish_reason=finish_reason_from(summary.finish_reason),
+            model=summary.model,
+            version=summary.version,
+            seed=summary.seed,
+            prompt_tokens=summary.prompt_tokens,
+            generated_tokens=summary.generated_tokens,
+            unknown_tokens=summary.unknown_tokens,
+            timings=timings_from(summary.timings),
+        )
+
+
+def chunk_from(message: generation_pb2.GeneratedChunk) -> Chunk:
+    """The value that stands for a message."""
+    return Chunk(
+        text=message.text,
+        position=message.position,
+        token_count=message.token_count,
+        tokens=tuple(
+            TokenDetail(
+                text=token.text,
+                token_id=token.token_id,
+                logprob=token.logprob,
+                alternatives=tuple(
+                    TokenAlternative(each.text, each.token_id, each.logprob) for each in token.alternatives
+                ),
+            )
+            for token in message.tokens
+        ),
+    )
+
+
+def finish_reason_from(value: int) -> FinishReason:
+    """The reason that stands for an enum value; one that a newer server may send reads as unspecified."""
+    return _FINISH_REASONS.get(value, FinishReason.UNSPECIFIED)
+
+
+def timings_from(message: generation_pb2.StreamTimings) -> StreamTimings:
+    """The value that stands for a message."""
+    return StreamTimings(message.queue_seconds, message.time_to_first_token_seconds, message.total_seconds)

@@ -1,0 +1,155 @@
+"""From Python arguments to request messages: pure functions shared by both clients.
+
+The server is the judge of limits. What is refused here is what a message cannot hold at all: a negative count, a
+number over its field's size, a text that is not Unicode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
+from ostinato_client.errors import FieldViolation, InvalidRequest
+
+MAX_UINT32 = 2**32 - 1
+MAX_UINT64 = 2**64 - 1
+
+
+def generate_request(
+    prompt: str,
+    *,
+    model: str,
+    version: int | None,
+    max_chars: int | None,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int | None,
+    stop: Sequence[str],
+    logprobs: bool,
+    top_alternatives: int,
+) -> generation_pb2.GenerateRequest:
+    """The message for ``generate``; what is None stays absent, for the server's default.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    stops = (stop,) if isinstance(stop, str) else stop
+    return generation_pb2.GenerateRequest(
+        model=_text("model", model),
+        version=_count("version", version),
+        prompt=_text("prompt", prompt),
+        sampling=generation_pb2.SamplingParameters(
+            temperature=temperature,
+            top_k=_count("sampling.top_k", top_k),
+            top_p=top_p,
+            seed=_count("sampling.seed", seed, MAX_UINT64),
+        ),
+        stopping=generation_pb2.StoppingParameters(
+            max_tokens=_count("stopping.max_tokens", max_chars),
+            stop=[_text(f"stopping.stop[{index}]", each) for index, each in enumerate(stops)],
+        ),
+        include_logprobs=logprobs,
+        top_alternatives=_count("top_alternatives", top_alternatives) or 0,
+    )
+
+
+def translate_request(
+    text: str,
+    *,
+    model: str,
+    version: int | None,
+    beam_size: int | None,
+    length_penalty: float | None,
+    max_tokens: int | None,
+    attention: bool,
+) -> translation_pb2.TranslateRequest:
+    """The message for ``translate``; what is None stays absent, for the server's default.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return translation_pb2.TranslateRequest(
+        model=_text("model", model),
+        version=_count("version", version),
+        text=_text("text", text),
+        beam_size=_count("beam_size", beam_size),
+        length_penalty=length_penalty,
+        max_tokens=_count("max_tokens", max_tokens),
+        include_attention=attention,
+    )
+
+
+def classify_request(text: str, *, model: str, version: int | None, trace: bool) -> sentiment_pb2.ClassifyRequest:
+    """The message for ``classify``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return sentiment_pb2.ClassifyRequest(
+        model=_text("model", model), version=_count("version", version), text=_text("text", text), include_trace=trace
+    )
+
+
+def classify_batch_request(
+    texts: Sequence[str], *, model: str, version: int | None, trace: bool
+) -> sentiment_pb2.ClassifyBatchRequest:
+    """The message for ``classify_batch``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold, or one text where several belong.
+    """
+    if isinstance(texts, str):
+        raise _invalid("texts", "must be a list of texts (got one text)")
+    return sentiment_pb2.ClassifyBatchRequest(
+        model=_text("model", model),
+        version=_count("version", version),
+        texts=[_text(f"texts[{index}]", text) for index, text in enumerate(texts)],
+        include_trace=trace,
+    )
+
+
+def classify_stream_request(
+    text: str, index: int, *, model: str, version: int | None, trace: bool
+) -> sentiment_pb2.ClassifyStreamRequest:
+    """The message for the text at a position of ``classify_stream``; the position is its identifier.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return sentiment_pb2.ClassifyStreamRequest(
+        model=_text("model", model),
+        version=_count("version", version),
+        text=_text("text", text),
+        include_trace=trace,
+        request_id=str(index),
+    )
+
+
+def get_model_request(name: str, *, version: int | None) -> models_pb2.GetModelRequest:
+    """The message for ``model``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return models_pb2.GetModelRequest(model=_text("model", name), version=_count("version", version))
+
+
+def _count(field: str, value: int | None, largest: int = MAX_UINT32) -> int | None:
+    if value is not None and not 0 <= value <= largest:
+        raise _invalid(field, f"must be from 0 to {largest} (got {value})")
+    return value
+
+
+def _text(field: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # A lone surrogate, as Python makes of undecodable bytes on a command line.
+        raise _invalid(field, f"must be Unicode text (got a lone surrogate at character {error.start})") from None
+    return value
+
+
+def _invalid(field: str, description: str) -> InvalidRequest:
+    violation = FieldViolation(field, description)
+    return InvalidRequest(str(violation), violations=(violation,))

@@ -1,0 +1,105 @@
+"""From a gRPC status to an exception: pure functions, one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+
+from ostinato_client.errors import (
+    Cancelled,
+    ConnectionFailed,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidRequest,
+    ModelNotFound,
+    OstinatoError,
+    Overloaded,
+    ServerError,
+    Unavailable,
+)
+
+DETAILS_KEY = "grpc-status-details-bin"
+"""Trailing metadata in which a server sends its ``google.rpc.Status``."""
+
+Metadata = Iterable[tuple[str, str | bytes]]
+DetailT = TypeVar("DetailT", bound=Message)
+
+
+def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = ()) -> OstinatoError:
+    """The exception that stands for a failed call.
+
+    Args:
+        code: The call's status code.
+        message: The call's status message.
+        trailers: The call's trailing metadata; a ``google.rpc.Status`` in it adds facts (BadRequest, RetryInfo,
+            ErrorInfo). Malformed details are left out rather than hide the status.
+    """
+    details = _rich_status(trailers)
+    info = _detail(details, error_details_pb2.ErrorInfo)
+    reason = info.reason if info is not None else ""
+    message = message or code.name.replace("_", " ").lower()
+    match code:
+        case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.OUT_OF_RANGE:
+            return InvalidRequest(message, violations=_violations(details), reason=reason)
+        case grpc.StatusCode.NOT_FOUND:
+            return ModelNotFound(message, reason=reason)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return Overloaded(message, retry_after_seconds=_retry_after_seconds(details), reason=reason)
+        case grpc.StatusCode.UNAVAILABLE:
+            # A server that refuses says why in the details; the transport, which has none, found nobody to ask.
+            return ConnectionFailed(message) if details is None else Unavailable(message, reason=reason)
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlineExceeded(message, reason=reason)
+        case grpc.StatusCode.CANCELLED:
+            return Cancelled(message, reason=reason)
+        case _:
+            return ServerError(message, code=code.name, reason=reason)
+
+
+def error_from_call(error: grpc.RpcError) -> OstinatoError:
+    """The exception that stands for what grpc raised, from either of its two APIs."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return ServerError(str(error) or "the call failed without a status")
+    trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
+    return error_from_status(error.code(), error.details() or "", trailers)
+
+
+def _rich_status(trailers: Metadata) -> status_pb2.Status | None:
+    for key, value in trailers:
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                return None
+    return None
+
+
+def _detail(status: status_pb2.Status | None, kind: type[DetailT]) -> DetailT | None:
+    """The first detail of a kind; google.rpc allows one of each."""
+    for packed in status.details if status is not None else ():
+        detail = kind()
+        try:
+            if packed.Unpack(detail):
+                return detail
+        except DecodeError:
+            continue
+    return None
+
+
+def _violations(status: status_pb2.Status | None) -> tuple[FieldViolation, ...]:
+    bad_request = _detail(status, error_details_pb2.BadRequest)
+    if bad_request is None:
+        return ()
+    return tuple(FieldViolation(each.field, each.description) for each in bad_request.field_violations)
+
+
+def _retry_after_seconds(status: status_pb2.Status | None) -> float | None:
+    retry = _detail(status, error_details_pb2.RetryInfo)
+    if retry is None:
+        return None
+    seconds: float = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    return seconds

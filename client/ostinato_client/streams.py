@@ -1,0 +1,181 @@
+"""Streams of the sync client: iterate for the items, ask for the result at the end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import grpc
+
+from ostinato_client.calls import Fold, ItemT, ResponseT, ResultT
+from ostinato_client.errors import Cancelled
+from ostinato_client.results import Chunk, GenerationSummary, TargetToken, Translation
+from ostinato_client.statuses import error_from_call
+from ostinato_client.translation import TranslationFold
+
+ResponseT_co = TypeVar("ResponseT_co", covariant=True)
+
+
+class Responses(Protocol[ResponseT_co]):
+    """What gRPC gives for a call whose answer is a stream."""
+
+    def __iter__(self) -> Iterator[ResponseT_co]: ...
+
+    def __next__(self) -> ResponseT_co: ...
+
+    def cancel(self) -> bool:
+        """Ends the call."""
+
+
+class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
+    """The items of one call, as they arrive.
+
+    Leaving a ``with`` block, or ``cancel()``, ends the call on the server too.
+    """
+
+    def __init__(self, call: Responses[ResponseT], fold: Fold[ResponseT, ItemT, ResultT]) -> None:
+        self._call = call
+        self._fold = fold
+        self._arrived: deque[ItemT] = deque()
+        self._ended = False
+        self._cancelled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cancel()
+
+    def __iter__(self) -> Iterator[ItemT]:
+        return self
+
+    def __next__(self) -> ItemT:
+        while not self._arrived:
+            if self._ended:
+                raise StopIteration
+            if self._cancelled:
+                raise Cancelled("the stream was cancelled")
+            try:
+                response = next(self._call)
+            except StopIteration:
+                self._ended = True
+            except grpc.RpcError as error:
+                raise self._failure(error) from None
+            else:
+                self._arrived.extend(self._fold.feed(response))
+        return self._arrived.popleft()
+
+    def cancel(self) -> None:
+        """Ends the call; does nothing once it has ended. Items are no longer given out."""
+        if not self._ended:
+            self._cancelled = True
+            self._arrived.clear()
+            self._call.cancel()
+
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        return error_from_call(error)
+
+    def _result(self) -> ResultT:
+        """The result; reads what is left of the stream first."""
+        for _ in self:
+            pass
+        return self._fold.finish()
+
+
+class GenerationStream(ResponseStream[Any, Chunk, GenerationSummary]):
+    """A generated text, chunk by chunk.
+
+    ::
+
+        with client.generate("ROMEO:", max_chars=300) as stream:
+            for chunk in stream:
+                print(chunk.text, end="", flush=True)
+        print(stream.summary.finish_reason)
+    """
+
+    @property
+    def summary(self) -> GenerationSummary:
+        """How the stream ended; reads what is left of it first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result()
+
+    def text(self) -> str:
+        """The whole generated text, whatever was read of it before; reads what is left of the stream first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result().text
+
+
+class TranslationStream(ResponseStream[Any, TargetToken, Translation]):
+    """A translation, target token by target token.
+
+    ::
+
+        with client.translate("I love you.") as stream:
+            for token in stream:
+                print(token.text, end="", flush=True)
+        print(stream.result().attention)
+    """
+
+    _fold: TranslationFold
+
+    @property
+    def source_tokens(self) -> tuple[str, ...]:
+        """The source as the model reads it; empty until the first token has come."""
+        return self._fold.source_tokens
+
+    def result(self) -> Translation:
+        """The translation; reads what is left of the stream first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result()
+
+    def text(self) -> str:
+        """The translation's text; reads what is left of the stream first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result().text
+
+
+class Sender(Generic[ItemT]):
+    """Feeds a request stream from the caller's iterable, and keeps what the iterable raised.
+
+    gRPC drains it in a thread of its own and reports a failure there only as a cancelled call.
+    """
+
+    def __init__(self, items: Iterable[ItemT]) -> None:
+        self._items = iter(items)
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[ItemT]:
+        return self
+
+    def __next__(self) -> ItemT:
+        try:
+            return next(self._items)
+        except StopIteration:
+            raise
+        except Exception as failure:
+            self.failure = failure
+            raise
+
+
+class ScoreStream(ResponseStream[Any, Any, int]):
+    """The scores of a stream of texts, in the order of the texts."""
+
+    def __init__(self, call: Responses[Any], fold: Fold[Any, Any, int], sender: Sender[Any]) -> None:
+        super().__init__(call, fold)
+        self._sender = sender
+
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        return self._sender.failure or super()._failure(error)
