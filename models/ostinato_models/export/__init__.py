@@ -1,0 +1,1 @@
+"""From weights to a served bundle: graphs, artifacts, parity, manifest and model card."""

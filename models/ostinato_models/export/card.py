@@ -1,0 +1,96 @@
+"""The model card: a bundle's README.md, written from its manifest and the record of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ostinato_bundle import Manifest
+from ostinato_models.export.datasets import describe
+
+_USES = {
+    "generation": 'ostinato generate "ROMEO:" --model {name}',
+    "sentiment": 'ostinato sentiment "A film that is hard not to like." --model {name}',
+    "translation": 'ostinato translate "Where is the station?" --model {name}',
+}
+
+
+def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
+    """The card, in Markdown.
+
+    Args:
+        manifest: the bundle's; its file table is not read.
+        record: the run directory's ``config.json``.
+    """
+    facts = describe(record["data"]["name"])
+    sections = [
+        f"# {manifest.name}, version {manifest.version}",
+        facts.description,
+        "```\n" + _USES[manifest.task].format(name=manifest.name) + "\n```",
+        "## Results",
+        _results(manifest, record),
+        "## Network",
+        _table(("", ""), [(_words(key), value) for key, value in manifest.architecture.items() if value is not None]),
+        "## Data",
+        facts.about,
+        _table(("split", "examples"), [(name, f"{count:,}") for name, count in record["data"]["examples"].items()]),
+        _table(("file", "sha256"), [(name, f"`{digest}`") for name, digest in record["data"]["files"].items()])
+        if record["data"]["files"]
+        else "The text is made by this project's own generator.",
+        f"Licence: {facts.license}.",
+        "## Training",
+        f"```\n{record['command']}\n```",
+        f"Seed {record['seed']}, {record['seconds'] / 60:.0f} minutes on {record['device'].upper()}; "
+        + ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
+        + ".",
+        _curve(record["curve"]),
+        "## Files and parity",
+        "`weights.safetensors` (fp16) is canonical: `ostinato export --bundle` derives every other graph from it. "
+        "Largest differences from PyTorch in fp32, over batches and lengths other than those of the export:",
+        _table(
+            ("file", "quantity", "largest difference", "allowed"),
+            [
+                (f"`{row.file}`", row.what, f"{row.max_abs_difference:.2g}", f"{row.tolerance:.2g}")
+                for row in manifest.parity
+            ],
+        ),
+        "## Limits and biases",
+        _limits(manifest),
+        facts.biases,
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _results(manifest: Manifest, record: Mapping[str, Any]) -> str:
+    if manifest.evaluation:
+        rows = [(row.measure, f"{row.value:.4g}", row.data_set, row.artifact) for row in manifest.evaluation]
+        return _table(("measure", "value", "measured on", "artifact"), rows)
+    measured = [(_words(name), f"{value:.4g}") for name, value in record["results"].items()]
+    return "Measured by the training itself, in PyTorch:\n\n" + _table(("measure", "value"), measured)
+
+
+def _curve(curve: Sequence[Mapping[str, float]]) -> str:
+    if not curve:
+        return ""
+    names = [name for name in curve[0] if all(name in row for row in curve)]
+    return _table([_words(name) for name in names], [[f"{row[name]:.4g}" for name in names] for row in curve])
+
+
+def _limits(manifest: Manifest) -> str:
+    asked = {name: value for name, value in manifest.limits.model_dump().items() if value}
+    return (
+        "The server refuses requests beyond: "
+        + ", ".join(f"{value:,} {_words(name.removeprefix('max_'))}" for name, value in asked.items()).replace(
+            "beam size", "as beam size"
+        )
+        + "."
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

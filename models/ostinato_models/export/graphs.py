@@ -1,0 +1,47 @@
+"""What every task's exporter offers, and which exporter a source gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import onnx
+from torch import nn
+
+from ostinato_bundle import Limits
+from ostinato_models.export.errors import ExportError
+from ostinato_models.export.generation import GenerationGraphs
+from ostinato_models.export.graph_builder import Precision
+from ostinato_models.export.signatures import Signature
+from ostinato_models.export.source import Source
+from ostinato_models.networks import CharLanguageModel, CharLanguageModelConfig
+
+
+class TaskGraphs(Protocol):
+    """A network's graphs."""
+
+    @property
+    def served(self) -> Sequence[str]:
+        """The graphs that a bundle holds."""
+
+    @property
+    def limits(self) -> Limits:
+        """What requests must keep to."""
+
+    def signatures(self) -> Mapping[str, Signature]:
+        """What every graph takes and gives."""
+
+    def onnx(self, name: str, precision: Precision) -> onnx.ModelProto:
+        """Write a graph."""
+
+    def torch(self, name: str) -> nn.Module:
+        """Make a graph's module, ready to be traced."""
+
+
+def graphs_of(source: Source) -> TaskGraphs:
+    """The exporter of a source's network."""
+    match source.config:
+        case CharLanguageModelConfig():
+            network = cast("CharLanguageModel", source.network())
+            return GenerationGraphs(source.config, source.weights, source.vocabulary(), network)
+    raise ExportError(f"no exporter for {type(source.config).__name__}")

@@ -1,0 +1,168 @@
+"""Writing a bundle: every file, its sha256, and the manifest, at once or not at all."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from safetensors.numpy import save
+
+from ostinato_bundle import (
+    Artifact,
+    Evaluation,
+    FileRecord,
+    Graph,
+    Manifest,
+    Parity,
+    Provenance,
+    file_sha256,
+    open_bundle,
+)
+from ostinato_models.export.card import model_card
+from ostinato_models.export.datasets import describe
+from ostinato_models.export.errors import ExportError
+from ostinato_models.export.execution import one_thread
+from ostinato_models.export.graphs import TaskGraphs, graphs_of
+from ostinato_models.export.parity import measure_parity
+from ostinato_models.export.source import RECORD, Source
+from ostinato_models.export.torchscript import save_trace
+
+ALL_ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx", "torchscript")
+_SUFFIXES: Mapping[Artifact, str] = {"onnx-int8": "int8.onnx", "onnx": "onnx", "torchscript": "torchscript.pt"}
+MANIFEST = "manifest.json"
+CARD = "README.md"
+_UNKNOWN = FileRecord(sha256="0" * 64, bytes=0)
+"""Stands for a file's record until `write_manifest` has seen the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a bundle goes and what it holds."""
+
+    repository: Path
+    name: str
+    version: int = 1
+    artifacts: Sequence[Artifact] = ALL_ARTIFACTS
+    evaluation: Sequence[Evaluation] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The bundle's folder."""
+        return self.repository / self.name / str(self.version)
+
+
+def write_bundle(source: Source, target: Target, report: Callable[[str], None] = lambda _: None) -> Path:
+    """Export a source, check parity, and put the bundle in its place, replacing one that is there.
+
+    Args:
+        source: the trained network.
+        target: where the bundle goes.
+        report: told the name of every file as it is written or checked.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ParityError: an artifact's numbers are too far from PyTorch's; nothing is written.
+        ExportError: the bundle cannot be written.
+    """
+    try:
+        target.folder.parent.mkdir(parents=True, exist_ok=True)
+        # In the same file system, so that the last step is a rename; the name is no version, so nobody serves it.
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.folder.parent) as temporary, one_thread():
+            folder = Path(temporary) / "bundle"
+            folder.mkdir()
+            _fill(folder, source, target, report)
+            open_bundle(folder)
+            if target.folder.exists():
+                target.folder.rename(Path(temporary) / "replaced")
+            folder.rename(target.folder)
+    except OSError as error:
+        raise ExportError(f"{target.folder}: {error.strerror or error}") from error
+    return target.folder
+
+
+def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], None]) -> None:
+    graphs = graphs_of(source)
+    halves = {name: np.ascontiguousarray(value.astype(np.float16)) for name, value in source.weights.items()}
+    (folder / "weights.safetensors").write_bytes(save(halves))
+    (folder / "tokenizer.json").write_text(source.tokenizer, encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(source.record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    files: dict[str, dict[Artifact, str]] = {name: {} for name in graphs.served}
+    for name in graphs.served:
+        for artifact in target.artifacts:
+            files[name][artifact] = f"{name}.{_SUFFIXES[artifact]}"
+            report(files[name][artifact])
+            _write_artifact(folder / files[name][artifact], graphs, name, artifact)
+    parity: list[Parity] = []
+    for artifact in target.artifacts:
+        report(f"parity of {artifact}")
+        parity += measure_parity(source, graphs, artifact, {name: folder / files[name][artifact] for name in files})
+    manifest = _manifest(source, target, graphs, files, parity)
+    write_manifest(folder, manifest, source.record)
+
+
+def _write_artifact(path: Path, graphs: TaskGraphs, name: str, artifact: Artifact) -> None:
+    if artifact == "torchscript":
+        save_trace(graphs.torch(name), graphs.signatures()[name].inputs, path)
+    else:
+        onnx.save_model(graphs.onnx(name, "int8" if artifact == "onnx-int8" else "fp32"), path)
+
+
+def _manifest(
+    source: Source,
+    target: Target,
+    graphs: TaskGraphs,
+    files: Mapping[str, Mapping[Artifact, str]],
+    parity: Sequence[Parity],
+) -> Manifest:
+    record = source.record
+    facts = describe(record["data"]["name"])
+    signatures = graphs.signatures()
+    return Manifest(
+        format_version=1,
+        name=target.name,
+        version=target.version,
+        task=source.task,
+        description=facts.description,
+        license=facts.license,
+        architecture={"network": type(source.config).__name__.removesuffix("Config"), **source.config.to_dict()},
+        tokenizer=source.tokenizer_facts(),
+        limits=graphs.limits,
+        graphs={
+            name: Graph(inputs=signatures[name].inputs, outputs=signatures[name].outputs, artifacts=dict(files[name]))
+            for name in graphs.served
+        },
+        parity=tuple(parity),
+        evaluation=tuple(target.evaluation),
+        provenance=Provenance(
+            command=record["command"],
+            seed=record["seed"],
+            data_sets=dict(record["data"]["files"]),
+            libraries=dict(record["libraries"]),
+        ),
+        files={
+            file: _UNKNOWN
+            for file in ["tokenizer.json", *(file for kinds in files.values() for file in kinds.values())]
+        },
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest, record: Mapping[str, Any]) -> None:
+    """Write a bundle's model card and its manifest, with the sha256 of every file as it is now."""
+    (folder / CARD).write_text(model_card(manifest, record), encoding="utf-8")
+    files = {
+        file.name: FileRecord(sha256=file_sha256(file), bytes=file.stat().st_size)
+        for file in sorted(folder.iterdir())
+        if file.name != MANIFEST
+    }
+    complete = manifest.model_copy(update={"files": files})
+    partial = folder / f".{MANIFEST}.partial"
+    partial.write_text(complete.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
