@@ -135,18 +135,16 @@ class DecodeEngine(Worker):
 
     def _step(self) -> None:
         started = self._clock()
+        rows = len(self._batch)
         results = self._batch.step()
         now = self._clock()
+        # All streams read their results before any of them leaves its row.
+        accepted = [(sequence, sequence.accept(results)) for sequence in self._batch.sequences.values()]
         gaps: list[float] = []
         generated = 0
-        rows = len(self._batch)
-        for sequence in list(self._batch.sequences.values()):
-            reason = sequence.accept(results)
-            if reason is None and not sequence.position:  # a beam, or a prompt that is read in steps
-                self._batch.redirect(sequence)
-            tokens = sequence.outbox
+        for sequence, reason in accepted:
+            tokens, sequence.outbox = sequence.outbox, []
             if tokens:
-                sequence.outbox = []
                 generated += len(tokens)
                 if sequence.first_token_at:
                     gaps.append(now - sequence.last_token_at)
@@ -157,7 +155,10 @@ class DecodeEngine(Worker):
             if reason is not None:
                 self._drop(sequence)
                 self._deliveries.append(Delivery(sequence.id, tokens, self._summary(sequence, reason, now)))
-            elif tokens:
+                continue
+            if not sequence.position:  # a beam, or a prompt that is read in steps
+                self._batch.redirect(sequence)
+            if tokens:
                 self._deliveries.append(Delivery(sequence.id, tokens))
                 self._charge(sequence, len(tokens))
         self._observer.stepped(rows, now - started, generated, np.array(gaps))

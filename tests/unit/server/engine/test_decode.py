@@ -1,0 +1,244 @@
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.unit.server.engine.toy import ToyPrefill, ToyTable, continuation
+
+from ostinato_server.engine.batch import Batch
+from ostinato_server.engine.decode import Cancel, DecodeEngine, Delivery, Grant, Submit
+from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK, PromptReading
+from ostinato_server.engine.request import Finished, FinishReason, GenerationRequest, SamplingParameters
+from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.errors import DeadlineExpired, EngineFault
+
+
+class Counts:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.running: list[int] = []
+        self.generated = 0
+        self.first_tokens = 0
+        self.gaps = 0
+
+    def admitted(self, queue_seconds: float) -> None:
+        pass
+
+    def read_prompt(self, tokens: int) -> None:
+        pass
+
+    def first_token(self, seconds: float) -> None:
+        self.first_tokens += 1
+
+    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
+        self.generated += generated
+        self.gaps += len(gaps)
+
+    def load(self, running: int, waiting: int) -> None:
+        self.running.append(running)
+
+
+class Rig:
+    """An engine driven by hand, one cycle at a time, on a clock that only the test moves."""
+
+    def __init__(self, capacity: int = 4, *, prefill: bool = True) -> None:
+        self.now = 100.0
+        self.table = ToyTable(capacity)
+        self.prefill = ToyPrefill()
+        self.observer = Counts()
+        self.tokens: dict[int, list[int]] = defaultdict(list)
+        self.ends: dict[int, Finished | Exception] = {}
+        preparation = PromptReading(self.prefill if prefill else None, ((1,),), None)
+        self.engine = DecodeEngine(
+            "toy", Batch(self.table), preparation, capacity, self.deliver, self.observer, self.clock
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def deliver(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            assert delivery.stream_id not in self.ends, "nothing may follow the end of a stream"
+            self.tokens[delivery.stream_id].extend(token.token_id for token in delivery.tokens)
+            if delivery.end is not None:
+                self.ends[delivery.stream_id] = delivery.end
+
+    def submit(
+        self,
+        number: int,
+        prompt: list[int],
+        max_tokens: int = 8,
+        *,
+        credit: int = 10_000,
+        deadline: float = float("inf"),
+        end_id: int | None = None,
+    ) -> None:
+        request = GenerationRequest(
+            prompt=tuple(prompt), sampling=SamplingParameters(seed=number), max_tokens=max_tokens, deadline=deadline
+        )
+        sequence = SampledSequence(number, request, self.now, str, end_id)
+        self.engine.handle(Submit(sequence, credit))
+
+    def run(self, cycles: int = 10_000) -> None:
+        for _ in range(cycles):
+            if not self.engine.cycle():
+                return
+
+
+def test_stream_gives_what_the_model_says_and_ends_at_its_length() -> None:
+    rig = Rig()
+    rig.submit(1, [3, 1, 4, 1, 5, 9], max_tokens=7)
+    rig.run()
+    assert rig.tokens[1] == continuation([3, 1, 4, 1, 5, 9], 7)
+    end = rig.ends[1]
+    assert isinstance(end, Finished)
+    assert (end.reason, end.generated_tokens, end.score) == (FinishReason.LENGTH, 7, -3.5)
+    assert (rig.observer.first_tokens, rig.observer.generated, rig.observer.gaps) == (1, 7, 6)
+
+
+def test_stream_ends_where_the_model_ends_the_sequence() -> None:
+    expected = continuation([2], 30)
+    end_id = expected[5]
+    rig = Rig()
+    rig.submit(1, [2], max_tokens=30, end_id=end_id)
+    rig.run()
+    assert rig.tokens[1] == expected[: expected.index(end_id)]
+    end = rig.ends[1]
+    assert isinstance(end, Finished)
+    assert end.reason is FinishReason.END_OF_SEQUENCE
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 5, 6, 33, 200])
+def test_prompt_read_in_steps_gives_what_a_prefilled_one_gives(length: int) -> None:
+    prompt = [(7 * i) % 5 for i in range(length)]
+    for prefill in (True, False):
+        rig = Rig(prefill=prefill)
+        rig.submit(1, prompt)
+        rig.run()
+        assert rig.tokens[1] == continuation(prompt, 8)
+
+
+def test_long_prompt_is_read_in_small_chunks_while_others_wait_for_tokens() -> None:
+    rig = Rig()
+    rig.submit(1, [1], max_tokens=100)
+    rig.run(2)
+    rig.submit(2, [1] * 100, max_tokens=3)
+    rig.run()
+    assert max(rig.prefill.chunks) == BUSY_CHUNK
+    assert rig.tokens[1] == continuation([1], 100)
+    assert rig.tokens[2] == continuation([1] * 100, 3)
+    alone = Rig()
+    alone.submit(1, [1] * 100, max_tokens=3)
+    alone.run()
+    assert alone.prefill.chunks == [99]
+    assert IDLE_CHUNK >= 99
+
+
+def test_waiting_stream_joins_at_the_step_after_a_slot_is_free() -> None:
+    rig = Rig(capacity=1)
+    rig.submit(1, [1], max_tokens=3)
+    rig.submit(2, [2], max_tokens=3)
+    rig.run(3)
+    assert (len(rig.tokens[1]), len(rig.tokens[2])) == (3, 0)
+    rig.run(1)
+    assert len(rig.tokens[2]) == 1
+
+
+def test_cancelled_stream_frees_its_slot_before_the_next_step() -> None:
+    rig = Rig(capacity=1)
+    rig.submit(1, [1], max_tokens=100)
+    rig.run(5)
+    rig.submit(2, [2], max_tokens=2)
+    rig.engine.handle(Cancel(1))
+    rig.run(1)
+    assert rig.tokens[2] == continuation([2], 1)
+    assert len(rig.tokens[1]) == 5
+    assert 1 not in rig.ends
+
+
+def test_stream_past_its_deadline_ends_with_an_error_and_frees_its_slot() -> None:
+    rig = Rig(capacity=1)
+    rig.submit(1, [1], max_tokens=100, deadline=101.0)
+    rig.submit(2, [2], max_tokens=2)
+    rig.run(5)
+    rig.now = 101.0
+    rig.run(1)
+    assert isinstance(rig.ends[1], DeadlineExpired)
+    assert rig.tokens[2] == continuation([2], 1)
+
+
+def test_stream_whose_reader_is_slow_is_parked_and_goes_on_exactly_where_it_stopped() -> None:
+    rig = Rig(capacity=1)
+    rig.submit(1, [1], max_tokens=20, credit=5)
+    rig.submit(2, [2], max_tokens=20)
+    rig.run()
+    assert len(rig.tokens[1]) == 5
+    assert rig.tokens[2] == continuation([2], 20)
+    rig.engine.handle(Grant(1, 5))
+    rig.run()
+    assert len(rig.tokens[1]) == 10
+    rig.engine.handle(Grant(1, 50))
+    rig.run()
+    assert rig.tokens[1] == continuation([1], 20)
+
+
+def test_broken_step_fails_the_streams_in_the_batch_and_no_others() -> None:
+    rig = Rig(capacity=1)
+    rig.submit(1, [1])
+    rig.submit(2, [2])
+    rig.run(2)
+    rig.table.failing = True
+    with pytest.raises(RuntimeError, match="the toy broke"):
+        rig.engine.cycle()
+    rig.engine.fail()
+    rig.table.failing = False
+    rig.run()
+    assert isinstance(rig.ends[1], EngineFault)
+    assert rig.tokens[2] == continuation([2], 8)
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.lists(st.integers(0, 4), min_size=1, max_size=50), st.integers(1, 30)),
+        st.tuples(st.just("cancel"), st.integers(0, 30), st.none()),
+        st.tuples(st.just("grant"), st.integers(0, 30), st.integers(1, 9)),
+        st.tuples(st.just("run"), st.integers(1, 20), st.none()),
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None)
+@given(ACTIONS, st.integers(1, 5))
+def test_no_stream_is_changed_by_what_happens_to_others(
+    actions: list[tuple[str, object, object]], capacity: int
+) -> None:
+    rig = Rig(capacity)
+    wanted: list[tuple[list[int], int]] = []
+    cancelled: set[int] = set()
+    for action, first, second in actions:
+        match action, first, second:
+            case "submit", list(prompt), int(length):
+                rig.submit(len(wanted), prompt, length, credit=7)
+                wanted.append((prompt, length))
+            case "cancel", int(number), _:
+                rig.engine.handle(Cancel(number))
+                cancelled.add(number)
+            case "grant", int(number), int(credit):
+                rig.engine.handle(Grant(number, credit))
+            case "run", int(cycles), _:
+                rig.run(cycles)
+    for number in range(len(wanted)):
+        rig.engine.handle(Grant(number, 1000))
+    rig.run()
+    for number, (prompt, length) in enumerate(wanted):
+        expected = continuation(prompt, length)
+        if number in cancelled and number not in rig.ends:
+            assert rig.tokens[number] == expected[: len(rig.tokens[number])]
+        else:
+            assert rig.tokens[number] == expected
+    assert max(rig.table.steps, default=0) <= capacity
+    assert rig.observer.running[-1] == 0

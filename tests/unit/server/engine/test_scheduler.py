@@ -1,0 +1,165 @@
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ostinato_server.engine.scheduler import Scheduler
+
+
+@dataclass
+class Stream:
+    id: int
+    width: int = 1
+    deadline: float = float("inf")
+
+
+def ids(streams: object) -> list[int]:
+    return [stream.id for stream in streams]  # type: ignore[attr-defined]
+
+
+def test_streams_are_admitted_in_the_order_of_arrival() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(2)
+    for number in (1, 2, 3):
+        scheduler.submit(Stream(number))
+    assert ids(scheduler.admit()) == [1, 2]
+    assert scheduler.waiting == 1
+    scheduler.remove(1)
+    assert ids(scheduler.admit()) == [3]
+
+
+def test_wide_stream_at_the_head_is_not_overtaken_by_narrow_ones() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    scheduler.submit(Stream(1, width=2))
+    scheduler.submit(Stream(2, width=3))
+    scheduler.submit(Stream(3, width=1))
+    assert ids(scheduler.admit()) == [1]
+    assert ids(scheduler.admit()) == []
+    scheduler.remove(1)
+    assert ids(scheduler.admit()) == [2, 3]
+
+
+def test_cancelled_stream_in_the_queue_is_skipped() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    for number in (1, 2, 3):
+        scheduler.submit(Stream(number))
+    scheduler.remove(1)
+    scheduler.remove(2)
+    assert ids(scheduler.admit()) == [3]
+
+
+def test_resumed_stream_goes_before_streams_that_have_not_started() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    first = Stream(1)
+    scheduler.submit(first)
+    assert ids(scheduler.admit()) == [1]
+    scheduler.submit(Stream(2))
+    scheduler.submit(Stream(3))
+    scheduler.park(first)
+    assert ids(scheduler.admit()) == [2]
+    scheduler.resume(1)
+    scheduler.remove(2)
+    assert ids(scheduler.admit()) == [1]
+
+
+def test_parked_stream_that_was_cancelled_does_not_come_back() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    stream = Stream(1)
+    scheduler.submit(stream)
+    list(scheduler.admit())
+    scheduler.park(stream)
+    scheduler.remove(1)
+    scheduler.resume(1)
+    assert ids(scheduler.admit()) == []
+    assert len(scheduler) == 0
+
+
+def test_expired_streams_are_told_once_wherever_they_are() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    for number in (1, 2, 3):
+        scheduler.submit(Stream(number, deadline=float(number)))
+    list(scheduler.admit())
+    assert ids(scheduler.expired(2.0)) == [1, 2]
+    assert ids(scheduler.expired(2.0)) == []
+
+
+def test_stream_wider_than_all_slots_is_refused() -> None:
+    with pytest.raises(ValueError, match="width 3 never fits into 2 slots"):
+        Scheduler[Stream](2).submit(Stream(1, width=3))
+
+
+@given(st.lists(st.integers(1, 4), max_size=30), st.integers(4, 8))
+def test_every_stream_runs_exactly_once_when_each_ends(widths: list[int], capacity: int) -> None:
+    scheduler: Scheduler[Stream] = Scheduler(capacity)
+    for number, width in enumerate(widths):
+        scheduler.submit(Stream(number, width))
+    ran: list[int] = []
+    while len(scheduler):
+        admitted = list(scheduler.admit())
+        assert admitted
+        assert sum(stream.width for stream in admitted) <= capacity
+        for stream in admitted:
+            ran.append(stream.id)
+            scheduler.remove(stream.id)
+    assert ran == list(range(len(widths)))
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """Whatever happens in whatever order, slots are neither lost nor given twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scheduler: Scheduler[Stream] = Scheduler(6)
+        self.next_id = 0
+        self.running: dict[int, Stream] = {}
+        self.parked: dict[int, Stream] = {}
+        self.waiting: dict[int, Stream] = {}
+
+    @rule(width=st.integers(1, 6))
+    def submit(self, width: int) -> None:
+        stream = Stream(self.next_id, width)
+        self.next_id += 1
+        self.scheduler.submit(stream)
+        self.waiting[stream.id] = stream
+
+    @rule()
+    def admit(self) -> None:
+        for stream in self.scheduler.admit():
+            assert self.waiting.pop(stream.id) is stream
+            self.running[stream.id] = stream
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def park(self, data: st.DataObject) -> None:
+        stream = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
+        self.scheduler.park(stream)
+        self.parked[stream.id] = stream
+
+    @precondition(lambda self: self.parked)
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        stream = self.parked.pop(data.draw(st.sampled_from(sorted(self.parked))))
+        self.scheduler.resume(stream.id)
+        self.waiting[stream.id] = stream
+
+    @precondition(lambda self: self.running or self.parked or self.waiting)
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        everything = self.running | self.parked | self.waiting
+        chosen = data.draw(st.sampled_from(sorted(everything)))
+        assert self.scheduler.remove(chosen) is everything[chosen]
+        assert self.scheduler.remove(chosen) is None
+        for group in (self.running, self.parked, self.waiting):
+            group.pop(chosen, None)
+
+    @invariant()
+    def slots_add_up(self) -> None:
+        assert self.scheduler.free == 6 - sum(stream.width for stream in self.running.values())
+        assert self.scheduler.free >= 0
+        assert self.scheduler.running == len(self.running)
+        assert self.scheduler.waiting == len(self.waiting)
+        assert len(self.scheduler) == len(self.running) + len(self.parked) + len(self.waiting)
+
+
+TestSchedulerMachine = SchedulerMachine.TestCase

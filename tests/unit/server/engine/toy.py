@@ -1,0 +1,75 @@
+"""A recurrent model small enough to follow by hand, behind the runtime's protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ostinato_server.runtime.base import Array, FloatArray
+
+VOCABULARY = 5
+
+
+def advance(state: float, token: int) -> float:
+    return (state * 7 + token * 3 + 1) % 101
+
+
+class ToyTable:
+    """Next state is a hash of state and token; the next token is the state modulo the vocabulary."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.columns: dict[str, Array] = {"token": np.zeros(capacity, np.int64)}
+        self.state = np.zeros(capacity, np.float32)
+        self.steps: list[int] = []
+        self.failing = False
+
+    def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
+        self.state[row] = state[0][0] if state else 0.0
+
+    def read(self, row: int) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+        return (self.state[row : row + 1].copy(),), ()
+
+    def move(self, source: int, target: int) -> None:
+        self.state[target] = self.state[source]
+        self.columns["token"][target] = self.columns["token"][source]
+
+    def permute(self, rows: Sequence[int], sources: Sequence[int]) -> None:
+        self.state[list(rows)] = self.state[list(sources)]
+
+    def step(self, count: int) -> Mapping[str, Array]:
+        if self.failing:
+            raise RuntimeError("the toy broke")
+        self.steps.append(count)
+        self.state[:count] = advance(self.state[:count], self.columns["token"][:count])  # type: ignore[arg-type]
+        return {
+            "next_token": (self.state[:count] % VOCABULARY).astype(np.int64),
+            "logprob": np.full(count, -0.5, np.float32),
+        }
+
+
+class ToyPrefill:
+    """Reads a prompt as the table would, one token after another."""
+
+    def __init__(self) -> None:
+        self.chunks: list[int] = []
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        tokens, state = inputs["tokens"], inputs["state_0"].copy()
+        self.chunks.append(tokens.shape[1])
+        for column in tokens.T:
+            state[:, 0] = [advance(s, int(t)) for s, t in zip(state[:, 0], column, strict=True)]
+        return {"next_state_0": state}
+
+
+def continuation(prompt: Sequence[int], length: int) -> list[int]:
+    """What the toy generates after a prompt, computed without an engine."""
+    state = 0.0
+    for token in prompt:
+        state = advance(state, token)
+    out: list[int] = []
+    for _ in range(length):
+        out.append(int(state % VOCABULARY))
+        state = advance(state, out[-1])
+    return out
