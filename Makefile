@@ -1,0 +1,72 @@
+# Ostinato's entry points.  `make` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+DOCKER ?= docker
+PYTEST_ARGS ?=
+PROFILE_SECONDS ?= 15
+
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+# A stamp says that the environment holds what pyproject.toml and constraints.txt asked for when it was made.
+SERVING := $(VENV)/.installed-serving
+EVERYTHING := $(VENV)/.installed-everything
+TYPED := proto/ostinato client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
+         bench/ostinato_bench tests
+
+.PHONY: help
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(SERVING): pyproject.toml constraints.txt
+	@PYTHON=$(PYTHON) scripts/environment $(VENV) server
+
+$(EVERYTHING): pyproject.toml constraints.txt
+	@PYTHON=$(PYTHON) scripts/environment $(VENV) all,dev
+	@touch $(SERVING) $@
+
+.PHONY: install
+install: $(EVERYTHING)  ## Make .venv with everything: server, PyTorch, training, development
+
+.PHONY: demo
+demo: $(SERVING)  ## Serve the shipped models and stream from them; installs only what serving needs
+	@scripts/demo
+
+.PHONY: bundles
+bundles: $(EVERYTHING)  ## Derive every format of models/pretrained into repository/
+	@$(BIN)/ostinato export --bundle models/pretrained --out repository
+
+.PHONY: test
+test: check  ## Complete .venv, check the sources and run every test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the contract's style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+	$(BIN)/buf lint proto
+	scripts/check-stubs
+
+.PHONY: proto
+proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
+	scripts/proto
+
+.PHONY: bench-micro
+bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
+	@$(BIN)/python -m ostinato_bench.micro
+
+.PHONY: profile
+profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg
+	@scripts/profile $(PROFILE_SECONDS)
+
+.PHONY: images
+images:  ## Build the server and trainer images
+	$(DOCKER) build -f server/Dockerfile -t ostinato/server:$(VERSION) .
+	$(DOCKER) build -f models/Dockerfile -t ostinato/trainer:$(VERSION) .
