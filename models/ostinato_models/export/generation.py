@@ -15,7 +15,7 @@ from ostinato_models.export.graph_builder import GraphBuilder, Name, Precision
 from ostinato_models.export.quantization import FloatArray
 from ostinato_models.export.sampling import Vocabulary, rank, sample
 from ostinato_models.export.signatures import Signature, batch, state_tensors
-from ostinato_models.export.torchscript import GenerationPrefill, GenerationStep
+from ostinato_models.export.torch_modules import GenerationPrefill, GenerationStep
 from ostinato_models.export.weights import CellWeights, Weights, cell_weights
 from ostinato_models.networks import CharLanguageModel, CharLanguageModelConfig
 
@@ -93,14 +93,9 @@ class GenerationGraphs:
 
     def torch(self, name: str) -> nn.Module:
         """Make the module of the graph called ``step`` or ``prefill``."""
-        recurrent = self.network.recurrent
-        layers = [part for layer in range(self.config.num_layers) for part in recurrent.layer_weights(layer)[0]]
-        table = self.network.embedding.weight
         if name == "prefill":
-            return GenerationPrefill(self.config.cell, table, layers)
-        return GenerationStep(
-            self.config.cell, table, layers, self.network.output, self.vocabulary.first, self.alternatives
-        )
+            return GenerationPrefill(self.network)
+        return GenerationStep(self.network, self.vocabulary.first, self.alternatives)
 
     def _step(self, graph: GraphBuilder, state: Sequence[Name]) -> str:
         layers = self._layers()

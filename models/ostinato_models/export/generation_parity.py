@@ -45,8 +45,8 @@ def compare_generation(
         zero = {f"state_{index}": part for index, part in enumerate(by_layer(state))}
         with torch.inference_mode():
             _, state = network(torch.from_numpy(tokens), state)
-        ours = _next(runs["prefill"]({"tokens": tokens, **zero}))
-        _compare_states(differences, prefill, ours, state)
+        ours = following(runs["prefill"]({"tokens": tokens, **zero}))
+        compare_states(differences, prefill, ours, state)
         for _ in range(continuation):
             settings = _settings(random, rows)
             result = runs["step"]({"token": token, **ours, **settings})
@@ -61,8 +61,8 @@ def compare_generation(
             same = result["next_token"] - vocabulary.first == chosen
             given = np.take_along_axis(logprobs.numpy(), chosen[:, None], axis=1)[:, 0]
             differences.add(step, "logprob", result["logprob"][same], given[same])
-            ours, token = _next(result), chosen + vocabulary.first
-            _compare_states(differences, step, ours, state)
+            ours, token = following(result), chosen + vocabulary.first
+            compare_states(differences, step, ours, state)
 
 
 def choose(logprobs: Tensor, temperature: Array, top_k: Array, top_p: Array, uniform: Array) -> Array:
@@ -98,10 +98,11 @@ def _settings(random: np.random.Generator, rows: int) -> dict[str, Array]:
     }
 
 
-def _next(result: Mapping[str, Array]) -> dict[str, Array]:
+def following(result: Mapping[str, Array]) -> dict[str, Array]:
+    """The states that a step gave, as the next one takes them."""
     return {name.removeprefix("next_"): value for name, value in result.items() if name.startswith("next_state_")}
 
 
-def _compare_states(differences: Differences, file: str, ours: Mapping[str, Array], theirs: tuple[Tensor, ...]) -> None:
+def compare_states(differences: Differences, file: str, ours: Mapping[str, Array], theirs: tuple[Tensor, ...]) -> None:
     for index, part in enumerate(by_layer(theirs)):
         differences.add(file, "state", ours[f"state_{index}"], part)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 import onnx
 from torch import nn
 
 from ostinato_bundle import Limits
-from ostinato_models.export.errors import ExportError
 from ostinato_models.export.generation import GenerationGraphs
 from ostinato_models.export.graph_builder import Precision
+from ostinato_models.export.sentiment import SentimentGraphs
 from ostinato_models.export.signatures import Signature
 from ostinato_models.export.source import Source
-from ostinato_models.networks import CharLanguageModel, CharLanguageModelConfig
+from ostinato_models.export.translation import TranslationGraphs
+from ostinato_models.networks import CharLanguageModel, SentimentClassifier, Seq2Seq
 
 
 class TaskGraphs(Protocol):
@@ -40,8 +41,10 @@ class TaskGraphs(Protocol):
 
 def graphs_of(source: Source) -> TaskGraphs:
     """The exporter of a source's network."""
-    match source.config:
-        case CharLanguageModelConfig():
-            network = cast("CharLanguageModel", source.network())
-            return GenerationGraphs(source.config, source.weights, source.vocabulary(), network)
-    raise ExportError(f"no exporter for {type(source.config).__name__}")
+    match source.network():
+        case CharLanguageModel() as generator:
+            return GenerationGraphs(generator.config, source.weights, source.vocabulary(), generator)
+        case SentimentClassifier() as classifier:
+            return SentimentGraphs(classifier.config, source.weights, classifier)
+        case Seq2Seq() as translator:
+            return TranslationGraphs(translator.config, source.weights, source.vocabulary(), translator)

@@ -11,7 +11,8 @@ from ostinato_models.export.execution import open_graph
 from ostinato_models.export.generation_parity import compare_generation
 from ostinato_models.export.graphs import TaskGraphs
 from ostinato_models.export.source import Source
-from ostinato_models.networks import CharLanguageModel
+from ostinato_models.export.text_parity import compare_classifier, compare_translation
+from ostinato_models.networks import CharLanguageModel, SentimentClassifier, Seq2Seq
 
 
 def measure_parity(source: Source, graphs: TaskGraphs, artifact: Artifact, files: Mapping[str, Path]) -> list[Parity]:
@@ -35,4 +36,8 @@ def measure_parity(source: Source, graphs: TaskGraphs, artifact: Artifact, files
     match source.network():
         case CharLanguageModel() as network:
             compare_generation(network, source.vocabulary(), runs, files, differences)
+        case SentimentClassifier() as classifier:
+            compare_classifier(classifier, runs["classifier"], files["classifier"], differences)
+        case Seq2Seq() as translator:
+            compare_translation(translator, source.vocabulary(), runs, files, differences)
     return differences.records()

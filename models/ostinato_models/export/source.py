@@ -42,12 +42,12 @@ _CONFIGS: dict[Task, type[AnyConfig]] = {
     "sentiment": SentimentClassifierConfig,
     "translation": Seq2SeqConfig,
 }
-_TOKENIZER_KINDS: Mapping[str, Literal["character", "word", "subword"]] = {
+_KINDS: Mapping[str, Literal["character", "word", "subword"]] = {
     "WordLevel": "character",
     "BPE": "subword",
     "WordPiece": "subword",
-    "Unigram": "subword",
 }
+"""What a tokenizer's model, by its name in the file, cuts a text into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Source:
         model = json.loads(self.tokenizer)["model"]
         vocabulary: Mapping[str, int] = model["vocab"]
         return TokenizerFacts(
-            kind=_TOKENIZER_KINDS[model["type"]],
+            kind=_KINDS[model["type"]],
             vocabulary_size=len(vocabulary),
             unknown_id=vocabulary.get("<unk>"),
             start_id=vocabulary.get("<s>"),

@@ -84,3 +84,16 @@ def read_masked(
         state = [torch.where(valid, new[part], state[part]) for part in range(len(state))]
         outputs[:, time] = torch.where(valid, new[0], torch.zeros_like(new[0]))
     return outputs, state
+
+
+def source_mask(lengths: Tensor, values: Tensor) -> Tensor:
+    """Which of the positions in values (B, S, …) exist: bool (B, S)."""
+    return torch.arange(values.size(1), device=lengths.device) < lengths.unsqueeze(1)
+
+
+def pool(outputs: Tensor, lengths: Tensor, largest: bool) -> Tensor:
+    """Reduce outputs (B, T, F) over every row's valid steps, to the maximum or the mean (B, F)."""
+    valid = (torch.arange(outputs.size(1), device=lengths.device) < lengths.unsqueeze(1)).unsqueeze(2)
+    if largest:
+        return outputs.masked_fill(~valid, -2.0).amax(dim=1)
+    return torch.where(valid, outputs, torch.zeros_like(outputs)).sum(dim=1) / lengths.unsqueeze(1)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def rank(logits: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and token ids (B, V), most probable first, lowest id first among equals."""
-    logprobs, order = torch.sort(torch.log_softmax(logits, dim=1), dim=1, descending=True, stable=True)
+    """Log-probabilities and ids of the tokens from `first` on, most probable first, lowest id first among equals."""
+    logprobs, order = torch.sort(torch.log_softmax(logits[:, first:], dim=1), dim=1, descending=True, stable=True)
     return logprobs, order + first
 
 

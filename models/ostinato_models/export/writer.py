@@ -147,10 +147,9 @@ def _manifest(
             data_sets=dict(record["data"]["files"]),
             libraries=dict(record["libraries"]),
         ),
-        files={
-            file: _UNKNOWN
-            for file in ["tokenizer.json", *(file for kinds in files.values() for file in kinds.values())]
-        },
+        files=dict.fromkeys(
+            ["tokenizer.json", *(file for kinds in files.values() for file in kinds.values())], _UNKNOWN
+        ),
     )
 
 
