@@ -1,13 +1,13 @@
 """Everything the model side refuses, as one small tree of exceptions that carry facts.
 
-    ModelsError
-    ├── ConfigurationError      a configuration value outside its domain
-    ├── DeviceUnavailableError  the device asked for is not on this machine
-    ├── DataError
-    │   ├── DataMissingError    neither in the data folder nor fetchable
-    │   ├── DataHashError       a file whose sha256 is none of the known ones
-    │   └── DataFormatError     a file that does not read as what it should be
-    └── RunDirectoryError       a run directory that cannot be used as asked
+ModelsError
+├── ConfigurationError      a configuration value outside its domain
+├── DeviceUnavailableError  the device asked for is not on this machine
+├── DataError
+│   ├── DataMissingError    neither in the data folder nor fetchable
+│   ├── DataHashError       a file whose sha256 is none of the known ones
+│   └── DataFormatError     a file that does not read as what it should be
+└── RunDirectoryError       a run directory that cannot be used as asked
 """
 
 from __future__ import annotations

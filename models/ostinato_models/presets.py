@@ -61,38 +61,28 @@ def _quick(task: TaskName) -> Preset:
             task=task,
             name="quick",
             dataset="pydoc-topics",
-            model=CharLanguageModelConfig(
-                vocabulary_size=1, embedding_size=32, hidden_size=64, num_layers=1
-            ),
-            training=TrainingConfig(
-                epochs=1, batch_size=64, bptt_steps=64, learning_rate=1e-2, warmup_steps=10
-            ),
+            model=CharLanguageModelConfig(vocabulary_size=1, embedding_size=32, hidden_size=64, num_layers=1),
+            training=TrainingConfig(epochs=1, batch_size=16, bptt_steps=32, learning_rate=1e-2, warmup_steps=10),
         )
     if task == "sentiment":
         return Preset(
             task=task,
             name="quick",
             dataset="generated-sentiment",
-            model=SentimentClassifierConfig(
-                vocabulary_size=400, embedding_size=32, hidden_size=32, dropout=0.1
-            ),
+            model=SentimentClassifierConfig(vocabulary_size=400, embedding_size=32, hidden_size=32, dropout=0.1),
             training=TrainingConfig(epochs=4, learning_rate=1e-2, warmup_steps=10),
         )
     return Preset(
         task=task,
         name="quick",
         dataset="generated-translation",
-        model=Seq2SeqConfig(
-            vocabulary_size=500, embedding_size=48, encoder_size=48, decoder_size=96
-        ),
-        training=TrainingConfig(
-            epochs=6, batch_size=64, tokens_per_batch=1024, learning_rate=1e-2, warmup_steps=20
-        ),
+        model=Seq2SeqConfig(vocabulary_size=500, embedding_size=48, encoder_size=48, decoder_size=96),
+        training=TrainingConfig(epochs=3, batch_size=24, learning_rate=1e-2, warmup_steps=20),
     )
 
 
 def _full(task: TaskName) -> Preset:
-    """Real data; about 80 minutes on one core for char-lm and translation, a few for sentiment."""
+    """Real data; about an hour on one core for char-lm and translation, a few for sentiment."""
     if task == "char-lm":
         return Preset(
             task=task,
@@ -100,10 +90,10 @@ def _full(task: TaskName) -> Preset:
             dataset="tinyshakespeare",
             # 3.4 million parameters for one million characters: dropout does the rest.
             model=CharLanguageModelConfig(
-                vocabulary_size=1, embedding_size=128, hidden_size=512, num_layers=2, dropout=0.3
+                vocabulary_size=1, embedding_size=128, hidden_size=512, num_layers=2, dropout=0.2
             ),
             training=TrainingConfig(
-                epochs=13,
+                epochs=7,
                 batch_size=32,  # small, since an epoch is only a million characters: more updates
                 bptt_steps=96,
                 learning_rate=2e-3,
@@ -149,7 +139,7 @@ def _full(task: TaskName) -> Preset:
             dropout=0.2,
         ),
         training=TrainingConfig(
-            epochs=4,
+            epochs=3,
             batch_size=256,
             tokens_per_batch=1000,  # small, as for char-lm: 1,500 updates in an epoch
             max_tokens=64,

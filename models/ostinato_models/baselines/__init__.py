@@ -1,0 +1,1 @@
+"""Classical models that the networks are compared with."""

@@ -6,53 +6,82 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import click
 
+from ostinato_models.cli.options import data_dir_option, json_option
+from ostinato_models.data.corpora import DATA_SETS
 from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
-from ostinato_models.presets import TASKS, PresetName, TaskName, preset as find_preset
+from ostinato_models.networks import Seq2SeqConfig
+from ostinato_models.networks.attention import AttentionName
+from ostinato_models.networks.cells import CellName
+from ostinato_models.presets import TASKS, Preset, PresetName, TaskName
+from ostinato_models.presets import preset as find_preset
+from ostinato_models.training.configuration import Precision
 
-TRAINING_OPTIONS = ("epochs", "seed", "threads", "precision", "learning_rate")
+AttentionOption: TypeAlias = AttentionName | Literal["none"]
+
+NOT_RECORDED = ("data_dir", "as_json", "resume")
+"""Options that say where and how, not what: a rerun elsewhere gives the same model without them."""
 
 
 @click.command()
 @click.argument("task", type=click.Choice(TASKS))
-@click.option("--preset", type=click.Choice(get_args(PresetName)), default="quick", show_default=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--dataset", help="Another data set for the task, for example multi30k-de-en.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--seed", type=click.IntRange(min=0))
-@click.option("--epochs", type=click.IntRange(min=1))
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]))
-@click.option("--threads", type=click.IntRange(min=1))
-@click.option("--resume", is_flag=True)
-@click.option("--json", "as_json", is_flag=True)
-@click.pass_context
+@click.option(
+    "--preset",
+    "preset_name",
+    type=click.Choice(get_args(PresetName)),
+    default="quick",
+    show_default=True,
+    help="quick: seconds, no data needed. full: real data, the shipped models.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Run directory: checkpoint, weights, tokenizer, configuration, TensorBoard log.",
+)
+@click.option("--dataset", type=click.Choice(list(DATA_SETS)), help="Another data set for the task.")
+@data_dir_option
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), help="Decides weights, data order and dropout.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak of the schedule.")
+@click.option("--precision", type=click.Choice(get_args(Precision)), help="Type of the products (autocast).")
+@click.option("--patience", type=click.IntRange(min=0), help="Epochs without improvement; 0 never stops early.")
+@click.option("--final-teacher-forcing", type=click.FloatRange(0, 1), help="Share of true tokens fed at the end.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; recorded, since sums depend on it.")
+@click.option("--cell", type=click.Choice(get_args(CellName)), help="Recurrent cell (char-lm, sentiment).")
+@click.option(
+    "--attention", type=click.Choice([*get_args(AttentionName), "none"]), help="Attention score (translation)."
+)
+@click.option("--resume", is_flag=True, help="Go on from the run directory's checkpoint, if it has one.")
+@json_option
 def train(
-    context: click.Context,
     *,
     task: TaskName,
-    preset: PresetName,
+    preset_name: PresetName,
     out: Path,
     dataset: str | None,
     data_dir: Path | None,
     device: str,
+    cell: CellName | None,
+    attention: AttentionOption | None,
     resume: bool,
     as_json: bool,
     **changes: Any,
 ) -> None:
     """Train TASK and leave its run directory in --out."""
-    from ostinato_models.training.run import choose_device, train as run
+    from ostinato_models.training.run import choose_device  # torch's compiler is slow to import
+    from ostinato_models.training.run import train as run
 
     try:
-        chosen = find_preset(task, preset)
+        chosen = find_preset(task, preset_name)
         given = {name: value for name, value in changes.items() if value is not None}
         chosen = replace(
-            chosen,
+            _with_network(chosen, cell, attention),
             training=replace(chosen.training, **given),
             dataset=dataset or chosen.dataset,
         )
@@ -62,28 +91,42 @@ def train(
             folder=data_dir or default_folder(),
             device=choose_device(device),
             resume=resume,
-            command=["ostinato", "train", task, *_given_options(context)],
+            command=["ostinato", "train", task, *_given_options(click.get_current_context())],
             stream=sys.stderr,
         )
-    except ModelsError as error:
+    except (ModelsError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(json.dumps(record, ensure_ascii=False))
 
 
+def _with_network(chosen: Preset, cell: CellName | None, attention: AttentionOption | None) -> Preset:
+    """The preset with another cell or attention.
+
+    Raises:
+        click.UsageError: the task's network has no such part.
+    """
+    model = chosen.model
+    if isinstance(model, Seq2SeqConfig):
+        if cell is not None:
+            raise click.UsageError(f"--cell has no meaning for {chosen.task}: it is an LSTM.")
+        if attention is not None:
+            changed = None if attention == "none" else attention
+            return replace(chosen, model=replace(model, attention=changed))
+        return chosen
+    if attention is not None:
+        raise click.UsageError(f"--attention has no meaning for {chosen.task}.")
+    return chosen if cell is None else replace(chosen, model=replace(model, cell=cell))
+
+
 def _given_options(context: click.Context) -> list[str]:
-    """The options the person typed, in the command's own order, folders left out."""
+    """The options the person typed, in the command's own order."""
     options: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        if (
-            not isinstance(parameter, click.Option)
-            or source is not click.core.ParameterSource.COMMANDLINE
-            or name in ("data_dir", "as_json", "resume")
-        ):
-            continue
-        options += [parameter.opts[0], str(context.params[name])]
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if isinstance(parameter, click.Option) and typed and name not in NOT_RECORDED:
+            options += [parameter.opts[0], str(context.params[name])]
     return options
 
 

@@ -1,0 +1,1 @@
+"""Data sets: files, loaders, small grammars, and batches of them."""

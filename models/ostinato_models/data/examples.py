@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+NEGATIVE, POSITIVE = 0, 1
+"""The classes of a text, which are also the places of their logits."""
+
 
 class LabelledText(NamedTuple):
-    """A text and its class: 0 negative, 1 positive."""
+    """A text and its class."""
 
     text: str
     label: int

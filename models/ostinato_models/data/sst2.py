@@ -17,7 +17,11 @@ from ostinato_models.data.examples import LabelledText, SentimentCorpus
 from ostinato_models.data.files import DataFile, LocatedFile, is_present, locate
 from ostinato_models.errors import DataFormatError
 
-ARCHIVE = DataFile("sst2/SST-2.zip", "https://dl.fbaipublicfiles.com/glue/data/SST-2.zip")
+ARCHIVE = DataFile(
+    "sst2/SST-2.zip",
+    "https://dl.fbaipublicfiles.com/glue/data/SST-2.zip",
+    ("d67e16fb55739c1b32cdce9877596db1c127dc322d93c082281f64057c16deaa",),
+)
 TRAIN = DataFile(
     "sst2/train.tsv",
     None,
@@ -49,9 +53,7 @@ def load_sst2(folder: Path) -> SentimentCorpus:
         located = [locate(ARCHIVE, folder)]
         train, dev = (_read_member(located[0], f"SST-2/{name}.tsv") for name in ("train", "dev"))
     kept, held_out = hold_out_sentences(train, HELD_OUT_SENTENCES)
-    return SentimentCorpus(
-        "sst2", {file.name: file.sha256 for file in located}, kept, held_out, dev
-    )
+    return SentimentCorpus("sst2", {file.name: file.sha256 for file in located}, kept, held_out, dev)
 
 
 def read_rows(path: Path, text: str) -> list[LabelledText]:
@@ -78,9 +80,7 @@ def read_rows(path: Path, text: str) -> list[LabelledText]:
     return rows
 
 
-def hold_out_sentences(
-    rows: list[LabelledText], count: int
-) -> tuple[list[LabelledText], list[LabelledText]]:
+def hold_out_sentences(rows: list[LabelledText], count: int) -> tuple[list[LabelledText], list[LabelledText]]:
     """Split rows into those to train on and `count` whole sentences to select on.
 
     The choice depends on the texts alone, not on their order.
@@ -101,8 +101,7 @@ def hold_out_sentences(
     kept = [
         row
         for row in rows
-        if row not in chosen
-        and (len(row.text.split()) < SHARED_WORDS or f" {row.text} " not in sentences)
+        if row not in chosen and (len(row.text.split()) < SHARED_WORDS or f" {row.text} " not in sentences)
     ]
     return kept, held_out
 

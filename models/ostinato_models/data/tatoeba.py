@@ -43,9 +43,7 @@ def load_tatoeba(folder: Path) -> TranslationCorpus:
             raise DataFormatError(file.path, line, "expected English and French, tab separated")
         pairs.append(SentencePair(plain(parts[0]), plain(parts[1])))
     train, valid, test = split_by_source(pairs)
-    return TranslationCorpus(
-        "tatoeba-en-fr", {file.name: file.sha256}, "en", "fr", train, valid, test
-    )
+    return TranslationCorpus("tatoeba-en-fr", {file.name: file.sha256}, "en", "fr", train, valid, test)
 
 
 def plain(text: str) -> str:

@@ -61,9 +61,7 @@ class AdditiveAttention(nn.Module):
         """Project the memory (B, S, M) once per source into keys (B, S, A)."""
         return self.memory(memory)  # type: ignore[no-any-return]
 
-    def forward(
-        self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Attend from `query` (B, T, Q) over `memory` (B, S, M); see `attend` for the results."""
         keys = self.keys(memory) if keys is None else keys
         joint = torch.tanh(self.query(query).unsqueeze(2) + keys.unsqueeze(1))  # (B, T, S, A)
@@ -82,9 +80,7 @@ class GeneralAttention(nn.Module):
         """Project the memory (B, S, M) once per source into keys ``W_a h_j`` (B, S, Q)."""
         return self.projection(memory)  # type: ignore[no-any-return]
 
-    def forward(
-        self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Attend from `query` (B, T, Q) over `memory` (B, S, M); see `attend` for the results."""
         keys = self.keys(memory) if keys is None else keys
         return attend(query @ keys.transpose(1, 2), memory, mask)
@@ -107,9 +103,7 @@ class DotAttention(nn.Module):
         """The memory itself."""
         return memory
 
-    def forward(
-        self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Attend from `query` (B, T, Q) over `memory` (B, S, Q); see `attend` for the results."""
         keys = memory if keys is None else keys
         return attend(query @ keys.transpose(1, 2), memory, mask)

@@ -62,19 +62,14 @@ def reference_layer(
             following = STEPS[cell](projected[:, time], current, weights.weight_hh, weights.bias_hh)
             if lengths is not None:
                 valid = (lengths.to(inputs.device) > time).unsqueeze(-1)  # (B, 1)
-                following = tuple(
-                    torch.where(valid, new, old)
-                    for new, old in zip(following, current, strict=True)
-                )
+                following = tuple(torch.where(valid, new, old) for new, old in zip(following, current, strict=True))
                 trace[time] = following[0] * valid
             else:
                 trace[time] = following[0]
             current = following
         outputs.append(torch.stack([trace[time] for time in steps], dim=1))
         finals.append(current)
-    return torch.cat(outputs, dim=-1), tuple(
-        torch.stack(parts) for parts in zip(*finals, strict=True)
-    )
+    return torch.cat(outputs, dim=-1), tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
 
 def fused_layer(
@@ -103,9 +98,7 @@ def fused_layer(
     return output, tuple(part.index_select(1, restore) for part in final)
 
 
-def _whole(
-    cell: CellName, inputs: Tensor, state: State, flat: list[Tensor], both: bool
-) -> tuple[Tensor, ...]:
+def _whole(cell: CellName, inputs: Tensor, state: State, flat: list[Tensor], both: bool) -> tuple[Tensor, ...]:
     """Call the kernel on equally long rows: biases, 1 layer, no dropout, training, batch first."""
     if cell == "lstm":
         return torch.lstm(inputs, state, flat, True, 1, 0.0, True, both, True)
@@ -113,9 +106,7 @@ def _whole(
     return kernel(inputs, state[0], flat, True, 1, 0.0, True, both, True)
 
 
-def _packed(
-    cell: CellName, packed: PackedSequence, state: State, flat: list[Tensor], both: bool
-) -> tuple[Tensor, ...]:
+def _packed(cell: CellName, packed: PackedSequence, state: State, flat: list[Tensor], both: bool) -> tuple[Tensor, ...]:
     """Call the kernel on rows of their own lengths: biases, 1 layer, no dropout, training."""
     data, sizes = packed.data, packed.batch_sizes
     if cell == "lstm":

@@ -149,9 +149,7 @@ class Recurrent(nn.Module):
             start = tuple(part[:, own].transpose(0, 1).contiguous() for part in state)  # (D, B, H)
             outputs, final = run(self.cell, outputs, start, self.layer_weights(layer), lengths)
             finals.append(final)
-        return outputs, tuple(
-            torch.cat(parts).transpose(0, 1) for parts in zip(*finals, strict=True)
-        )
+        return outputs, tuple(torch.cat(parts).transpose(0, 1) for parts in zip(*finals, strict=True))
 
     def extra_repr(self) -> str:
         """Sizes, for `print(model)`."""

@@ -20,9 +20,6 @@ from ostinato_models.networks.recurrent import Recurrent
 
 Pooling: TypeAlias = Literal["last", "mean", "max"]
 
-NEGATIVE, POSITIVE = 0, 1
-"""Class indices of the two logits."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentimentClassifierConfig(ModelConfig):

@@ -67,8 +67,9 @@ class Seq2Seq(nn.Module):
         self.config = config
         memory_size = 2 * config.encoder_size
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
-        # The table is the output layer too: 0.1 keeps the first logits within about one nat.
-        nn.init.normal_(self.embedding.weight, std=0.1)
+        # Large enough that the encoder's outputs differ and attention has something to learn from
+        # (at 0.1 it had learnt nothing after 300 updates), small enough for an output layer.
+        nn.init.normal_(self.embedding.weight, std=0.3)
         self.encoder = Recurrent(
             "lstm",
             config.embedding_size,
@@ -87,9 +88,7 @@ class Seq2Seq(nn.Module):
             dropout=config.dropout,
         )
         self.attention = (
-            None
-            if config.attention is None
-            else make_attention(config.attention, config.decoder_size, memory_size)
+            None if config.attention is None else make_attention(config.attention, config.decoder_size, memory_size)
         )
         joint = config.decoder_size + (0 if config.attention is None else memory_size)
         self.combine = nn.Linear(joint, config.embedding_size)
@@ -117,9 +116,7 @@ class Seq2Seq(nn.Module):
         )
         return Memory(values, keys, source_mask(lengths.to(source.device), source.shape[1])), start
 
-    def decode(
-        self, tokens: Tensor, memory: Memory, state: State
-    ) -> tuple[Tensor, Tensor | None, State]:
+    def decode(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None, State]:
         """Continue the targets from `state`; any number of tokens at once.
 
         Args:

@@ -8,13 +8,13 @@ from ostinato_models.tokenization.vocabulary import UNKNOWN
 
 
 def build_character_tokenizer(text: str) -> Tokenizer:
-    """Build a tokenizer whose vocabulary is the characters of `text`.
+    r"""Build a tokenizer whose vocabulary is the characters of `text`.
 
     Id 0 is ``<unk>``, to which every other character maps; the characters follow in code point
     order. Decoding what was encoded gives the same text, white space included.
 
-        >>> tokenizer = build_character_tokenizer("ab\\n")
-        >>> tokenizer.encode("b\\na?").ids
+        >>> tokenizer = build_character_tokenizer("ab\n")
+        >>> tokenizer.encode("b\na?").ids
         [3, 1, 2, 0]
     """
     vocabulary = {UNKNOWN: 0}

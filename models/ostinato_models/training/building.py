@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from ostinato_models.data.corpora import LOADERS
+from ostinato_models.data.corpora import find_data_set
 from ostinato_models.data.examples import CharacterCorpus, SentimentCorpus, TranslationCorpus
 from ostinato_models.errors import ConfigurationError
 from ostinato_models.networks import (
@@ -44,9 +44,7 @@ class BuiltTask:
     examples: dict[str, int]  # split -> number of characters, texts or pairs
 
 
-def build_task(
-    preset: Preset, folder: Path, device: torch.device, tokenizer: Tokenizer | None = None
-) -> BuiltTask:
+def build_task(preset: Preset, folder: Path, device: torch.device, tokenizer: Tokenizer | None = None) -> BuiltTask:
     """Make the task that `preset` describes.
 
     Args:
@@ -59,10 +57,8 @@ def build_task(
         DataError: the data set cannot be read.
         ConfigurationError: the data set is unknown or belongs to another task.
     """
-    loader = LOADERS.get(preset.dataset)
-    if loader is None:
-        raise ConfigurationError("dataset", preset.dataset, ", ".join(LOADERS))
-    corpus, model, training = loader(folder), preset.model, preset.training
+    corpus = find_data_set(preset.dataset).load(folder)
+    model, training = preset.model, preset.training
     torch.manual_seed(training.seed)
     match model, corpus:
         case CharLanguageModelConfig(), CharacterCorpus():
@@ -70,9 +66,7 @@ def build_task(
             config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
             network = CharLanguageModel(config).to(device)
             return BuiltTask(
-                CharLanguageModelTask(
-                    network, tokenizer, corpus.train, corpus.valid, training, device
-                ),
+                CharLanguageModelTask(network, tokenizer, corpus.train, corpus.valid, training, device),
                 tokenizer,
                 config,
                 corpus.name,

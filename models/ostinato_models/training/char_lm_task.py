@@ -81,9 +81,7 @@ class CharLanguageModelTask:
         for start in range(0, streams.shape[1] - 1, VALID_STEPS):
             inputs, targets = window(streams.to(self._device), start, VALID_STEPS)
             logits, state = self.model(inputs, state)
-            total += float(
-                cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
-            )
+            total += float(cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum"))
             count += targets.numel()
         return {"valid_loss": total / count}
 

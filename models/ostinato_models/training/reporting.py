@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress as RichProgress,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as RichProgress,
 )
 from torch.utils.tensorboard import SummaryWriter
 
@@ -31,9 +33,7 @@ class Reporter:
 
     def __init__(self, directory: Path, stream: TextIO, *, epochs: int, first_step: int) -> None:
         """Report into `directory`, replacing what was logged after `first_step`."""
-        self._writer = SummaryWriter(  # type: ignore[no-untyped-call]
-            directory, purge_step=first_step or None
-        )
+        self._writer = SummaryWriter(directory, purge_step=first_step or None)
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._bars = RichProgress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -64,7 +64,7 @@ class Reporter:
     ) -> None:
         """Take the bar away and close the log."""
         self._bars.stop()
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def line(self, text: str) -> None:
         """Say one line."""
@@ -87,7 +87,7 @@ class Reporter:
             ("train/gradient_norm", norm),
             ("train/learning_rate", rate),
         ):
-            self._writer.add_scalar(name, value, progress.step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, progress.step)
         self._terms += terms
         elapsed = time.monotonic() - self._last_line
         mean = progress.loss_sum / max(1, progress.loss_terms)
@@ -110,9 +110,7 @@ class Reporter:
         row = progress.curve[-1]
         for name, value in row.items():
             if name not in ("epoch", "step"):
-                self._writer.add_scalar(  # type: ignore[no-untyped-call]
-                    f"epoch/{name}", value, progress.step
-                )
+                self._writer.add_scalar(f"epoch/{name}", value, progress.step)
         best = "  (best)" if progress.best_epoch == progress.epoch else ""
         self.line("  ".join(f"{name} {value:.6g}" for name, value in row.items()) + best)
         for sample in samples:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from rich.console import Console
 from tokenizers import Tokenizer
 
 from ostinato_models.errors import DeviceUnavailableError, RunDirectoryError
@@ -39,7 +41,7 @@ def train(
         directory: the run directory; made when missing.
         folder: the data folder.
         device: where to compute.
-        resume: go on from the directory's checkpoint.
+        resume: go on from the directory's checkpoint, if it has one.
         command: what the person typed, for the record.
         stream: where progress is shown.
 
@@ -49,32 +51,36 @@ def train(
     Raises:
         ModelsError: the data, the directory or the training itself is not as it must be.
     """
-    if not resume and (directory / "checkpoint.pt").exists():
+    checkpoint = directory / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
         raise RunDirectoryError(directory, "already holds a training: resume it or choose another")
     if preset.training.threads:
         torch.set_num_threads(preset.training.threads)
     directory.mkdir(parents=True, exist_ok=True)
     kept = directory / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(kept)) if resume and kept.exists() else None
-    built = build_task(preset, folder, device, tokenizer)
+    with Console(file=stream).status(f"reading {preset.dataset}"):
+        built = build_task(preset, folder, device, Tokenizer.from_file(str(kept)) if checkpoint.exists() else None)
     built.tokenizer.save(str(kept))
-    with_resume = resume and (directory / "checkpoint.pt").exists()
-    reporter = Reporter(
-        directory / "tensorboard", stream, epochs=preset.training.epochs, first_step=0
-    )
-    trainer = Trainer(built.task, preset.training, directory, reporter, device)
-    if with_resume:
+    trainer = Trainer(built.task, preset.training, directory, device)
+    if checkpoint.exists():
         trainer.resume()
+    reporter = Reporter(
+        directory / "tensorboard",
+        stream,
+        epochs=preset.training.epochs,
+        first_step=trainer.progress.step,
+    )
     with reporter:
         parameters = sum(parameter.numel() for parameter in built.task.model.parameters())
         reporter.line(f"{preset.task}: {parameters:,} parameters, {built.dataset} {built.examples}")
-        progress = trainer.run()
+        progress = trainer.run(reporter)
         load_weights(directory / "weights.safetensors", built.task.model)
         built.task.model.eval()
         with torch.no_grad():
             results = built.task.report()
         reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
     record = _record(preset, built, progress, results, command, device)
+    # Written last: its presence says that the run is complete.
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (directory / "config.json").write_text(text, encoding="utf-8")
     return record
@@ -107,7 +113,7 @@ def _record(
         "model": built.model_config.to_dict(),
         "training": preset.training.to_dict(),
         "data": {"name": built.dataset, "files": built.files, "examples": built.examples},
-        "command": " ".join(command),
+        "command": shlex.join(command),
         "seed": preset.training.seed,
         "device": device.type,
         "libraries": {

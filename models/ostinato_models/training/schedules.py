@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 
 
-def learning_rate(
-    *, peak: float, final_ratio: float, warmup_steps: int, step: int, progress: float
-) -> float:
+def learning_rate(*, peak: float, final_ratio: float, warmup_steps: int, step: int, progress: float) -> float:
     """Linear warm-up times cosine decay (Loshchilov & Hutter, 2017, equation 5).
 
     Args:

@@ -85,8 +85,7 @@ class SentimentTask:
         tokens, lengths = pad(self._valid[:SAMPLES])
         chances = self.model(tokens.to(self._device), lengths).softmax(dim=-1)[:, 1].tolist()
         return [
-            f"{chance:.2f} (truth {row.label}) {row.text}"
-            for chance, row in zip(chances, self._shown, strict=True)
+            f"{chance:.2f} (truth {row.label}) {row.text}" for chance, row in zip(chances, self._shown, strict=True)
         ]
 
     def report(self) -> dict[str, float]:
@@ -105,9 +104,7 @@ class SentimentTask:
             right += int((logits.argmax(dim=-1) == truth).sum())
         return total / len(rows), right / len(rows)
 
-    def _encode(
-        self, tokenizer: Tokenizer, rows: list[LabelledText]
-    ) -> tuple[list[list[int]], list[int]]:
+    def _encode(self, tokenizer: Tokenizer, rows: list[LabelledText]) -> tuple[list[list[int]], list[int]]:
         """Ids and labels; a text without any token becomes one unknown token."""
         encoded = tokenizer.encode_batch([row.text for row in rows])
         limit = self._config.max_tokens

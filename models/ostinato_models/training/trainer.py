@@ -50,14 +50,12 @@ class Trainer(Generic[BatchT]):
         task: Task[BatchT],
         config: TrainingConfig,
         directory: Path,
-        reporter: Reporter,
         device: torch.device,
     ) -> None:
         """Make the optimizer for `task`'s model, which is already on `device`."""
         self.task = task
         self.config = config
         self.directory = directory
-        self.reporter = reporter
         self.device = device
         self.progress = Progress()
         self.optimizer = torch.optim.AdamW(
@@ -66,15 +64,15 @@ class Trainer(Generic[BatchT]):
         # Gradients in fp16 underflow without a loss scale; for the other types it does nothing.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
 
-    def run(self) -> Progress:
-        """Train until the last epoch or until patience is out.
+    def run(self, reporter: Reporter) -> Progress:
+        """Train until the last epoch or until patience is out, telling `reporter` how it goes.
 
         Raises:
             TrainingDivergedError: the loss is not finite.
         """
         while self.progress.epoch < self.config.epochs and not self._out_of_patience():
-            self._train_epoch()
-            self._finish_epoch()
+            self._train_epoch(reporter)
+            self._finish_epoch(reporter)
         return self.progress
 
     def resume(self) -> None:
@@ -93,14 +91,14 @@ class Trainer(Generic[BatchT]):
         self.task.restore(tuple(tensor.to(self.device) for tensor in content["carried"]))
         restore_random_states(content["random"])
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self, reporter: Reporter) -> None:
         """Run the batches of the current epoch that are still to do."""
         progress, task = self.progress, self.task
         batches = task.batches(progress.epoch)
         if progress.batch == 0:
             task.begin_epoch()
         task.model.train()
-        self.reporter.begin_epoch(progress.epoch + 1, len(batches), progress.batch)
+        reporter.begin_epoch(progress.epoch + 1, len(batches), progress.batch)
         for batch in batches[progress.batch :]:
             started = time.perf_counter()
             done = (progress.epoch + progress.batch / len(batches)) / self.config.epochs
@@ -110,7 +108,7 @@ class Trainer(Generic[BatchT]):
             progress.loss_sum += loss * terms
             progress.loss_terms += terms
             progress.seconds += time.perf_counter() - started
-            self.reporter.step(progress, loss, terms, norm, rate)
+            reporter.step(progress, loss, terms, norm, rate)
             if progress.step % self.config.checkpoint_every_steps == 0:
                 self._save()
 
@@ -140,7 +138,7 @@ class Trainer(Generic[BatchT]):
         self.scaler.update()
         return value, terms, float(norm), rate
 
-    def _finish_epoch(self) -> None:
+    def _finish_epoch(self, reporter: Reporter) -> None:
         """Measure, keep the weights if they are the best so far, and write a checkpoint."""
         progress, task = self.progress, self.task
         task.model.eval()
@@ -162,7 +160,7 @@ class Trainer(Generic[BatchT]):
         if task.score(measured) < progress.best_score:
             progress.best_score, progress.best_epoch = task.score(measured), progress.epoch
             save_weights(self.directory / "weights.safetensors", task.model)
-        self.reporter.end_epoch(progress, samples)
+        reporter.end_epoch(progress, samples)
         self._save()
 
     def _out_of_patience(self) -> bool:

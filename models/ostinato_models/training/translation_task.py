@@ -44,8 +44,7 @@ class TranslationTask:
         self._train = [
             (source.ids, target.ids)
             for source, target in zip(sources, targets, strict=True)
-            if 0 < len(source.ids) <= config.max_tokens
-            and 0 < len(target.ids) < 2 * config.max_tokens
+            if 0 < len(source.ids) <= config.max_tokens and 0 < len(target.ids) < 2 * config.max_tokens
         ]
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
@@ -101,10 +100,7 @@ class TranslationTask:
         """A few held-out sentences with their greedy translations."""
         shown = spread(self._valid, SAMPLES)
         outputs = self.translate([sentence.source for sentence in shown])
-        return [
-            f"{sentence.source} -> {output}"
-            for sentence, output in zip(shown, outputs, strict=True)
-        ]
+        return [f"{sentence.source} -> {output}" for sentence, output in zip(shown, outputs, strict=True)]
 
     def report(self) -> dict[str, float]:
         """Loss, token accuracy and greedy BLEU on the test set, all references counted."""
@@ -114,8 +110,7 @@ class TranslationTask:
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """Translate greedily, sentence by sentence of similar length together."""
         encoded = [
-            entry.ids[: self._config.max_tokens] or [END_ID]
-            for entry in self._tokenizer.encode_batch(list(sentences))
+            entry.ids[: self._config.max_tokens] or [END_ID] for entry in self._tokenizer.encode_batch(list(sentences))
         ]
         order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]))
         outputs = [""] * len(encoded)
@@ -127,9 +122,7 @@ class TranslationTask:
                 outputs[row] = self._tokenizer.decode(ids)
         return outputs
 
-    def _score(
-        self, pairs: Sequence[tuple[list[int], list[int]]], forcing: float
-    ) -> tuple[Tensor, Tensor]:
+    def _score(self, pairs: Sequence[tuple[list[int], list[int]]], forcing: float) -> tuple[Tensor, Tensor]:
         """Logits (B, T, V) and the tokens they should predict (B, T), padded with ``<pad>``."""
         source, lengths = pad([source for source, _ in pairs], PAD_ID)
         inputs, _ = pad([[BEGIN_ID, *target] for _, target in pairs], PAD_ID)
@@ -175,16 +168,13 @@ class TranslationTask:
         most = max(len(sentence.references) for sentence in sentences)
         # sacreBLEU takes one list per reference number; a sentence with fewer has None there.
         references = [
-            [s.references[index] if index < len(s.references) else None for s in sentences]
-            for index in range(most)
+            [s.references[index] if index < len(s.references) else None for s in sentences] for index in range(most)
         ]
         return float(sacrebleu.corpus_bleu(outputs, references).score)  # type: ignore[arg-type]
 
 
 @torch.no_grad()
-def greedy(
-    model: Seq2Seq, source: Tensor, lengths: Tensor, max_tokens: int | None = None
-) -> list[list[int]]:
+def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, max_tokens: int | None = None) -> list[list[int]]:
     """Translate by taking the likeliest token at every step.
 
     Args:
@@ -211,9 +201,7 @@ def greedy(
     return [row[: row.index(END_ID)] if END_ID in row else row for row in rows]
 
 
-def scheduled_sampling(
-    model: Seq2Seq, source: Tensor, lengths: Tensor, inputs: Tensor, forcing: float
-) -> Tensor:
+def scheduled_sampling(model: Seq2Seq, source: Tensor, lengths: Tensor, inputs: Tensor, forcing: float) -> Tensor:
     """Step through the targets, feeding the model's own guess now and then (Bengio et al., 2015).
 
     Args:

@@ -1,0 +1,141 @@
+"""`ostinato export`: make a served bundle of a training, or every format of a shipped bundle."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from ostinato_bundle import Artifact, BundleError
+from ostinato_models.errors import ModelsError
+
+if TYPE_CHECKING:
+    from ostinato_models.export.source import Source
+    from ostinato_models.export.writer import Target
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class ArtifactList(click.ParamType):
+    """Artifacts, separated by commas."""
+
+    name = "artifacts"
+
+    def convert(
+        self, value: str | tuple[Artifact, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Artifact, ...]:
+        """Split and check the list."""
+        if not isinstance(value, str):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+        for name in names:
+            if name not in get_args(Artifact):
+                self.fail(f"{name!r} is none of {', '.join(get_args(Artifact))}", param, ctx)
+        return tuple(artifact for artifact in get_args(Artifact) if artifact in names)
+
+
+@click.command()
+@click.argument("run_dir", type=_FOLDER, required=False)
+@click.option("--bundle", type=_FOLDER, help="A shipped bundle, or a repository of them, instead of RUN_DIR.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("repository"),
+    show_default=True,
+    help="The repository that the bundle goes into.",
+)
+@click.option("--name", help="The name to serve the model under; by default that of the task or of the bundle.")
+@click.option("--version", type=click.IntRange(min=1), help="1 by default, or the bundle's.")
+@click.option(
+    "--artifacts",
+    type=ArtifactList(),
+    default=",".join(get_args(Artifact)),
+    show_default=True,
+    help="What to derive, separated by commas.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a bundle: path, name, version, parity.")
+def export(
+    *,
+    run_dir: Path | None,
+    bundle: Path | None,
+    out: Path,
+    name: str | None,
+    version: int | None,
+    artifacts: tuple[Artifact, ...],
+    as_json: bool,
+) -> None:
+    """Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch.
+
+    \b
+    ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8
+    ostinato export --bundle models/pretrained --out repository
+    """
+    if (run_dir is None) == (bundle is None):
+        raise click.UsageError("Give either RUN_DIR or --bundle DIR.")
+    from ostinato_models.export.source import default_name, load_run
+    from ostinato_models.export.writer import Target
+
+    try:
+        if run_dir is not None:
+            source = load_run(run_dir)
+            jobs = [(source, Target(out, name or default_name(source), version or 1, artifacts))]
+        else:
+            assert bundle is not None  # noqa: S101 (for the type checker)
+            jobs = _shipped(bundle, out, name, version, artifacts)
+        for source, target in jobs:
+            _write(source, target, as_json)
+    except (ModelsError, BundleError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _shipped(
+    path: Path, out: Path, name: str | None, version: int | None, artifacts: Sequence[Artifact]
+) -> list[tuple[Source, Target]]:
+    """The bundle in a folder, or all bundles of the repository that it is."""
+    from ostinato_bundle import discover, open_bundle
+    from ostinato_models.export.source import load_bundle
+    from ostinato_models.export.writer import Target
+
+    folders = [path] if (path / "manifest.json").exists() else list(discover(path))
+    if not folders:
+        raise click.ClickException(f"{path} is neither a bundle nor a repository of bundles")
+    if len(folders) > 1 and (name or version):
+        raise click.UsageError(f"--name and --version are for one bundle; {path} has {len(folders)}")
+    jobs = []
+    for folder in folders:
+        manifest = open_bundle(folder).manifest
+        target = Target(out, name or manifest.name, version or manifest.version, artifacts, manifest.evaluation)
+        jobs.append((load_bundle(folder), target))
+    return jobs
+
+
+def _write(source: Source, target: Target, as_json: bool) -> None:
+    from ostinato_bundle import open_bundle
+    from ostinato_models.export.writer import steps, write_bundle
+
+    console = Console(file=sys.stderr)
+    columns = TextColumn(f"{target.name} {{task.description}}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=steps(source, target))
+
+        def report(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+
+        folder = write_bundle(source, target, report)
+    manifest = open_bundle(folder).manifest
+    if as_json:
+        parity = [row.model_dump() for row in manifest.parity]
+        click.echo(
+            json.dumps({"path": str(folder), "name": manifest.name, "version": manifest.version, "parity": parity})
+        )
+    else:
+        size = sum(record.bytes for record in manifest.files.values())
+        click.echo(
+            f"{folder}: {len(manifest.files)} files, {size / 1e6:.1f} MB, {len(manifest.parity)} parity checks hold"
+        )
