@@ -22,22 +22,12 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-class ArtifactList(click.ParamType):
-    """Artifacts, separated by commas."""
-
-    name = "artifacts"
-
-    def convert(
-        self, value: str | tuple[Artifact, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Artifact, ...]:
-        """Split and check the list."""
-        if not isinstance(value, str):
-            return value
-        names = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-        for name in names:
-            if name not in get_args(Artifact):
-                self.fail(f"{name!r} is none of {', '.join(get_args(Artifact))}", param, ctx)
-        return tuple(artifact for artifact in get_args(Artifact) if artifact in names)
+def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -> tuple[Artifact, ...]:
+    """Split a list at its commas and check it; the result is in the canonical order."""
+    names = {part.strip() for part in value.split(",")}
+    for name in sorted(names.difference(get_args(Artifact))):
+        raise click.BadParameter(f"{name!r} is none of {', '.join(get_args(Artifact))}", context, parameter)
+    return tuple(artifact for artifact in get_args(Artifact) if artifact in names)
 
 
 @click.command()
@@ -54,7 +44,7 @@ class ArtifactList(click.ParamType):
 @click.option("--version", type=click.IntRange(min=1), help="1 by default, or the bundle's.")
 @click.option(
     "--artifacts",
-    type=ArtifactList(),
+    callback=_artifacts,
     default=",".join(get_args(Artifact)),
     show_default=True,
     help="What to derive, separated by commas.",
@@ -70,7 +60,7 @@ def export(
     artifacts: tuple[Artifact, ...],
     as_json: bool,
 ) -> None:
-    """Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch.
+    r"""Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch.
 
     \b
     ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8

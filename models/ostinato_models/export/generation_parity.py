@@ -104,5 +104,6 @@ def following(result: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def compare_states(differences: Differences, file: str, ours: Mapping[str, Array], theirs: tuple[Tensor, ...]) -> None:
+    """Note how far states by name, each (B, H), are from PyTorch's, each (B, L, H)."""
     for index, part in enumerate(by_layer(theirs)):
         differences.add(file, "state", ours[f"state_{index}"], part)

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from ostinato_bundle import TokenizerFacts, open_bundle
 from ostinato_bundle.manifest import Task
 from ostinato_models.errors import ModelsError
+from ostinato_models.export.datasets import language_pair
 from ostinato_models.export.errors import ExportError
 from ostinato_models.export.sampling import Vocabulary
 from ostinato_models.export.weights import Weights
@@ -143,6 +144,14 @@ def load_run(directory: Path) -> Source:
     """
     record = _read_json(directory / "config.json")
     return _load(directory, record)
+
+
+def default_name(source: Source) -> str:
+    """The name that a model of this kind is served under."""
+    if source.task != "translation":
+        return "char-lm" if source.task == "generation" else "sentiment"
+    pair = language_pair(source.record["data"]["name"]) or ("en", "fr")
+    return f"translation-{pair[0]}-{pair[1]}"
 
 
 def load_bundle(directory: Path) -> Source:

@@ -88,6 +88,11 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
     return target.folder
 
 
+def steps(source: Source, target: Target) -> int:
+    """How many times `write_bundle` reports: once for each file, and once for each artifact's parity."""
+    return (len(graphs_of(source).served) + 1) * len(target.artifacts)
+
+
 def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], None]) -> None:
     graphs = graphs_of(source)
     halves = {name: np.ascontiguousarray(value.astype(np.float16)) for name, value in source.weights.items()}
