@@ -1,0 +1,150 @@
+"""A real server on loopback, in the test's process, and what tests need to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.request import urlopen
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from prometheus_client.parser import text_string_to_metric_families
+
+from ostinato.v1 import generation_pb2 as pb
+from ostinato.v1 import generation_pb2_grpc, models_pb2_grpc, sentiment_pb2_grpc, translation_pb2_grpc
+from ostinato_server.app import Server, start
+from ostinato_server.config import ServerConfig
+
+T = TypeVar("T")
+
+CALL_SECONDS = 60.0
+"""Deadline of a test's calls: a hang fails the test, it does not hold the suite."""
+
+
+class RunningServer:
+    """A server on an event loop of its own."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="server-loop")
+        self._thread.start()
+        self._stopped = False
+        try:
+            self._server: Server = self._call(start(config))
+        except BaseException:
+            self._end_loop()
+            raise
+        self.address = self._server.address
+        self.metrics_url = self._server.metrics_url
+        self.channel = grpc.insecure_channel(self.address)
+        self.generation = generation_pb2_grpc.GenerationServiceStub(self.channel)
+        self.sentiment = sentiment_pb2_grpc.SentimentServiceStub(self.channel)
+        self.translation = translation_pb2_grpc.TranslationServiceStub(self.channel)
+        self.models = models_pb2_grpc.ModelServiceStub(self.channel)
+
+    def begin_stop(self) -> Callable[[], None]:
+        """Starts a graceful stop, as SIGTERM does; the result waits for its end."""
+        self._stopped = True
+        future = asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop)
+        return lambda: future.result(CALL_SECONDS)
+
+    def close(self) -> None:
+        """Stops the server, its loop and the channel."""
+        if not self._stopped:
+            self.begin_stop()()
+        self.channel.close()
+        self._end_loop()
+
+    def scrape(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        """Every sample of ``/metrics`` by name and sorted labels."""
+        with urlopen(self.metrics_url, timeout=CALL_SECONDS) as response:  # noqa: S310 (our own http address)
+            text = response.read().decode()
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def _call(self, coroutine: object) -> Server:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_SECONDS)  # type: ignore[arg-type]
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CALL_SECONDS)
+        self._loop.close()
+
+
+@contextmanager
+def serving(repository: Path, **changes: object) -> Iterator[RunningServer]:
+    """A server on ports that the kernel chose."""
+    config = ServerConfig(repository=repository, port=0, metrics_port=0)
+    server = RunningServer(replace(config, **changes))  # type: ignore[arg-type]
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A whole stream of characters."""
+
+    text: str
+    chunks: tuple[pb.GeneratedChunk, ...]
+    summary: pb.GenerationSummary
+
+
+def generate(server: RunningServer, request: pb.GenerateRequest) -> Generated:
+    """Reads a stream to its end; its chunks must follow on one another."""
+    return fold(server.generation.Generate(request, timeout=CALL_SECONDS))
+
+
+def fold(responses: Iterator[pb.GenerateResponse]) -> Generated:
+    """Puts a stream together, checking that nothing is lost, doubled or sent after the summary."""
+    chunks: list[pb.GeneratedChunk] = []
+    summary: pb.GenerationSummary | None = None
+    position = 0
+    for response in responses:
+        assert summary is None, "nothing may follow the summary"
+        if response.WhichOneof("payload") == "summary":
+            summary = response.summary
+            continue
+        assert response.chunk.position == position
+        position += response.chunk.token_count
+        chunks.append(response.chunk)
+    assert summary is not None, "a stream must end with its summary"
+    return Generated("".join(chunk.text for chunk in chunks), tuple(chunks), summary)
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Runs calls at the same time; their results in order."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(CALL_SECONDS) for future in [pool.submit(call) for call in calls]]
+
+
+def violation(error: grpc.RpcError) -> tuple[str, str]:
+    """Field and description of a BadRequest in an error's details."""
+    detail = _detail(error, error_details_pb2.BadRequest())
+    (only,) = detail.field_violations
+    return only.field, only.description
+
+
+def retry_seconds(error: grpc.RpcError) -> float:
+    """Delay of a RetryInfo in an error's details."""
+    return _detail(error, error_details_pb2.RetryInfo()).retry_delay.ToNanoseconds() / 1e9  # type: ignore[no-any-return]
+
+
+def _detail(error: grpc.RpcError, kind: T) -> T:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None, f"no details in {error}"
+    for detail in status.details:
+        if detail.Unpack(kind):  # type: ignore[arg-type]
+            return kind
+    raise AssertionError(f"no {type(kind).__name__} in {status}")
