@@ -44,10 +44,12 @@ class GraphBuilder:
 
     Args:
         precision: What `linear` and `embed` write.
+        prefix: What its names start with; a body's must differ from those of the graph around it.
     """
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, prefix: str = "") -> None:
         self.precision: Precision = precision
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._constant_names: dict[tuple[str, tuple[int, ...], bytes], Name] = {}
@@ -175,9 +177,9 @@ class GraphBuilder:
         Returns:
             The states at the end, and the collected values (T, …).
         """
-        inner = GraphBuilder(self.precision)
-        inner_states = [f"carried_{index}" for index in range(len(states))]
-        inner_slices = [f"slice_{index}" for index in range(len(sequences))]
+        inner = GraphBuilder(self.precision, self._fresh("body") + "_")
+        inner_states = [f"{inner._prefix}carried_{index}" for index in range(len(states))]
+        inner_slices = [f"{inner._prefix}slice_{index}" for index in range(len(sequences))]
         following, collected = body(inner, inner_states, inner_slices)
         declared = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner_states]
         declared += [
@@ -185,8 +187,9 @@ class GraphBuilder:
         ]
         results = []
         for index, name in enumerate([*following, *collected]):
-            inner.rename(name, f"result_{index}")
-            results.append(helper.make_tensor_value_info(f"result_{index}", TensorProto.FLOAT, None))
+            result = f"{inner._prefix}result_{index}"
+            inner.rename(name, result)
+            results.append(helper.make_tensor_value_info(result, TensorProto.FLOAT, None))
         graph = helper.make_graph(inner._nodes, "body", declared, results, inner._constants)
         order: dict[str, Any] = {}
         if directions:
@@ -232,7 +235,7 @@ class GraphBuilder:
 
     def _fresh(self, hint: str) -> Name:
         self._counter += 1
-        return f"{hint}_{self._counter}"
+        return f"{self._prefix}{hint}_{self._counter}"
 
 
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
