@@ -79,7 +79,7 @@ class Server:
         """Drains and stops: health says NOT_SERVING, running requests have the grace period, new ones are refused."""
         await self._health.enter_graceful_shutdown()
         if not await self._guard.drain(self._grace_seconds):
-            logger.warning("requests still running after %.0f s of grace are cut off", self._grace_seconds)
+            logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
         await self._grpc.stop(0)
         for model in self._models:
             await asyncio.to_thread(model.worker.stop, _STOP_SECONDS)

@@ -142,5 +142,5 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
     else:
         click.echo(f"serving {config.repository} on {server.address}, metrics at {server.metrics_url}", err=True)
     await stopping.wait()
-    logging.getLogger(__name__).info("stopping: running requests have %.0f s", config.grace_seconds)
+    logging.getLogger(__name__).info("stopping: running requests have %g s", config.grace_seconds)
     await server.stop()

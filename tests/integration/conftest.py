@@ -2,7 +2,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.bundles import build_tiny_repository
 from tests.integration.harness import RunningServer, serving
 

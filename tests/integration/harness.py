@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import grpc
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -64,13 +65,22 @@ class RunningServer:
 
     def scrape(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         """Every sample of ``/metrics`` by name and sorted labels."""
-        with urlopen(self.metrics_url, timeout=CALL_SECONDS) as response:  # noqa: S310 (our own http address)
+        with urlopen(self.metrics_url, timeout=CALL_SECONDS) as response:
             text = response.read().decode()
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
+
+    def health(self, service: str = "") -> int:
+        """The status that ``grpc.health.v1`` tells of a service."""
+        check = self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        return int(check(health_pb2.HealthCheckRequest(service=service), timeout=CALL_SECONDS).status)
 
     def _call(self, coroutine: object) -> Server:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_SECONDS)  # type: ignore[arg-type]
@@ -138,7 +148,7 @@ def violation(error: grpc.RpcError) -> tuple[str, str]:
 
 def retry_seconds(error: grpc.RpcError) -> float:
     """Delay of a RetryInfo in an error's details."""
-    return _detail(error, error_details_pb2.RetryInfo()).retry_delay.ToNanoseconds() / 1e9  # type: ignore[no-any-return]
+    return _detail(error, error_details_pb2.RetryInfo()).retry_delay.ToNanoseconds() / 1e9
 
 
 def _detail(error: grpc.RpcError, kind: T) -> T:

@@ -7,8 +7,6 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from ostinato.v1 import generation_pb2 as pb
 from tests.integration.harness import (
     CALL_SECONDS,
     RunningServer,
@@ -19,6 +17,8 @@ from tests.integration.harness import (
     together,
     violation,
 )
+
+from ostinato.v1 import generation_pb2 as pb
 
 
 def ask(
@@ -109,7 +109,7 @@ def test_seed_drawn_by_the_server_is_told_and_reproduces_the_text(server: Runnin
     assert generate(server, ask(seed=first.summary.seed)).text == first.text
 
 
-def test_long_prompt_gives_what_the_same_text_gives_with_another_server(repository: Path, server: RunningServer) -> None:
+def test_long_prompt_gives_the_same_text_on_another_server(repository: Path, server: RunningServer) -> None:
     prompt = "Sphinx of black quartz, judge my vow. " * 40
     expected = generate(server, ask(prompt)).text
     with serving(repository, max_concurrency=1) as narrow:
