@@ -11,7 +11,7 @@ import grpc
 
 from ostinato_client.calls import Fold, ItemT, ResponseT, ResultT
 from ostinato_client.errors import Cancelled
-from ostinato_client.results import Chunk, GenerationSummary, TargetToken, Translation
+from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
 from ostinato_client.statuses import error_from_call
 from ostinato_client.translation import TranslationFold
 
@@ -184,10 +184,12 @@ async def each_of(items: Iterable[ItemT] | AsyncIterable[ItemT]) -> AsyncIterato
             yield item
 
 
-class AsyncScoreStream(AsyncResponseStream[Any, Any, int]):
+class AsyncScoreStream(AsyncResponseStream[Any, SentimentScore, int]):
     """The scores of a stream of texts, in the order of the texts."""
 
-    def __init__(self, call: AsyncResponses[Any], fold: Fold[Any, Any, int], sender: AsyncSender[Any]) -> None:
+    def __init__(
+        self, call: AsyncResponses[Any], fold: Fold[Any, SentimentScore, int], sender: AsyncSender[Any]
+    ) -> None:
         super().__init__(call, fold)
         self._sender = sender
 

@@ -10,7 +10,7 @@ import grpc
 
 from ostinato_client.calls import Fold, ItemT, ResponseT, ResultT
 from ostinato_client.errors import Cancelled
-from ostinato_client.results import Chunk, GenerationSummary, TargetToken, Translation
+from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
 from ostinato_client.statuses import error_from_call
 from ostinato_client.translation import TranslationFold
 
@@ -170,10 +170,10 @@ class Sender(Generic[ItemT]):
             raise
 
 
-class ScoreStream(ResponseStream[Any, Any, int]):
+class ScoreStream(ResponseStream[Any, SentimentScore, int]):
     """The scores of a stream of texts, in the order of the texts."""
 
-    def __init__(self, call: Responses[Any], fold: Fold[Any, Any, int], sender: Sender[Any]) -> None:
+    def __init__(self, call: Responses[Any], fold: Fold[Any, SentimentScore, int], sender: Sender[Any]) -> None:
         super().__init__(call, fold)
         self._sender = sender
 

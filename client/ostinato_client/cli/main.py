@@ -1,0 +1,87 @@
+"""The ``ostinato`` command: a table of commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from types import MappingProxyType
+
+import click
+
+from ostinato_client.cli.failures import explain, wants_traceback
+from ostinato_client.cli.lazy import CommandReference, LazyGroup
+
+COMMANDS: Mapping[str, CommandReference] = MappingProxyType(
+    {
+        "serve": CommandReference("ostinato_server.cli:serve", "Serve the models of a repository.", "server"),
+        "generate": CommandReference("ostinato_client.cli.generate:generate", "Continue a text, as a stream."),
+        "sentiment": CommandReference("ostinato_client.cli.sentiment:sentiment", "Score the sentiment of texts."),
+        "translate": CommandReference("ostinato_client.cli.translate:translate", "Translate a sentence."),
+        "models": CommandReference("ostinato_client.cli.models:models", "Show what the server serves."),
+        "bench": CommandReference("ostinato_bench.cli:bench", "Put load on a server and measure it."),
+        "train": CommandReference("ostinato_models.cli.train:train", "Train a model.", "train"),
+        "evaluate": CommandReference("ostinato_models.cli.evaluate:evaluate", "Measure a bundle on data.", "train"),
+        "export": CommandReference("ostinato_models.cli.export:export", "Write a trained model as a bundle.", "train"),
+        "lab": CommandReference("ostinato_models.cli.lab:lab", "Run the experiments of the project.", "train"),
+        "data": CommandReference("ostinato_models.cli.data:data", "List and fetch data sets.", "train"),
+    }
+)
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Prints the version and ends."""
+    if wanted:
+        click.echo(f"ostinato {version('ostinato')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    commands=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Show the version and exit.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A model server for recurrent networks: streams text, sentiment and translations over gRPC."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and gives its exit code: 0 done, 2 wrong usage, 1 failed, 130 interrupted."""
+    try:
+        result = cli.main(args=arguments, prog_name="ostinato", standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left. Python flushes once more at exit and must not meet the broken pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if wants_traceback():
+            traceback.print_exc()
+        line, code = explain(error)
+        click.echo(line, err=True)
+        return code
+    return result if type(result) is int else 0
+
+
+def main() -> None:
+    """Runs the command of the command line."""
+    sys.exit(run())

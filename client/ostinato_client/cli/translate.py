@@ -1,0 +1,116 @@
+"""``ostinato translate``: translate a sentence, printed as it comes, with its attention."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ostinato_client.cli.heatmap import heat_map
+from ostinato_client.cli.options import FiniteRange, connection_options, json_option, version_option
+from ostinato_client.cli.output import console, note, single, write_json, write_text
+from ostinato_client.client import Client
+from ostinato_client.requests import MAX_UINT32
+from ostinato_client.results import Translation
+from ostinato_client.streams import TranslationStream
+
+
+@click.command(epilog='Example: ostinato translate "I love you." --attention')
+@click.argument("text")
+@click.option("--model", default="translation-en-fr", show_default=True, help="Name of the model.")
+@version_option
+@click.option("--beam-size", type=click.IntRange(1, MAX_UINT32), help="1 is greedy search.  [default: 1]")
+@click.option("--length-penalty", type=FiniteRange(0, 5), help="Exponent of the length normalisation of beam search.")
+@click.option("--max-tokens", type=click.IntRange(1, MAX_UINT32), help="The most target tokens.")
+@click.option("--attention", is_flag=True, help="Show which source tokens each target token attended to.")
+@click.option(
+    "--attention-plot",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Draw the attention as a picture (.png, .svg, .pdf).",
+)
+@connection_options
+@json_option
+def translate(
+    *,
+    connect: Callable[[], AbstractContextManager[Client]],
+    as_json: bool,
+    text: str,
+    attention: bool,
+    attention_plot: Path | None,
+    **search: Any,
+) -> None:
+    """Translate TEXT and print the tokens as they come."""
+    draw = plotter() if attention_plot else None  # says what is missing before anything is asked of the server
+    wanted = attention or as_json or attention_plot is not None
+    with connect() as client, client.translate(text, attention=wanted, **search) as stream:
+        translation = stream.result() if as_json else print_stream(stream)
+    if as_json:
+        write_json(translation_record(translation))
+    elif attention:
+        print_attention(translation)
+    if draw is not None and attention_plot is not None:
+        if translation.attention is None:
+            raise click.ClickException(f"{translation.model}: the model has no attention to draw")
+        draw(translation, attention_plot)
+        note(f"[attention drawn in {attention_plot}]")
+
+
+def plotter() -> Callable[[Translation, Path], None]:
+    """The function that draws.
+
+    Raises:
+        click.ClickException: matplotlib is not installed.
+    """
+    try:
+        from ostinato_client.cli.plot import draw_attention
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"--attention-plot: {error.name} is not installed; install it with: pip install 'ostinato[plot]'"
+        ) from error
+    return draw_attention
+
+
+def print_stream(stream: TranslationStream) -> Translation:
+    """Prints the translation as it comes."""
+    for token in stream:
+        write_text(token.text)
+    click.echo()
+    return stream.result()
+
+
+def print_attention(translation: Translation) -> None:
+    """Prints the attention as a heat map."""
+    if translation.attention is None:
+        raise click.ClickException(f"{translation.model}: the model has no attention to show")
+    screen = console()
+    colour = screen.is_terminal and screen.color_system is not None
+    lines = heat_map(
+        translation.attention, translation.source_tokens, translation.target_tokens, width=screen.width, colour=colour
+    )
+    screen.print()
+    for line in lines:
+        screen.print(line, soft_wrap=True)
+
+
+def translation_record(translation: Translation) -> dict[str, Any]:
+    """The JSON object for a translation."""
+    attention = translation.attention
+    return {
+        "text": translation.text,
+        "source_tokens": list(translation.source_tokens),
+        "target_tokens": list(translation.target_tokens),
+        "attention": None if attention is None else [[single(weight) for weight in row] for row in attention],
+        "score": single(translation.score),
+        "finish_reason": translation.finish_reason.value,
+        "unknown_tokens": translation.unknown_tokens,
+        "source_token_count": len(translation.source_tokens),
+        "target_token_count": len(translation.target_tokens),
+        "model": translation.model,
+        "version": translation.version,
+        "timings": dataclasses.asdict(translation.timings),
+    }
