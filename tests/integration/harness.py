@@ -148,13 +148,14 @@ def violation(error: grpc.RpcError) -> tuple[str, str]:
 
 def retry_seconds(error: grpc.RpcError) -> float:
     """Delay of a RetryInfo in an error's details."""
-    return _detail(error, error_details_pb2.RetryInfo()).retry_delay.ToNanoseconds() / 1e9
+    seconds: float = _detail(error, error_details_pb2.RetryInfo()).retry_delay.ToNanoseconds() / 1e9
+    return seconds
 
 
 def _detail(error: grpc.RpcError, kind: T) -> T:
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     assert status is not None, f"no details in {error}"
     for detail in status.details:
-        if detail.Unpack(kind):  # type: ignore[arg-type]
+        if detail.Unpack(kind):
             return kind
     raise AssertionError(f"no {type(kind).__name__} in {status}")
