@@ -15,6 +15,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from ostinato_client.cli.labels import readable
 from ostinato_client.results import FloatArray
 
 SHADES = " ·░▒▓█"
@@ -60,6 +61,7 @@ def heat_map(
         width: Characters in a line.
         colour: Whether backgrounds may be used.
     """
+    source, target = [readable(token) for token in source], [readable(token) for token in target]
     margin = min(ROW_LABEL_WIDTH, max((cell_len(token) for token in target), default=0))
     longest = max((cell_len(token) for token in source), default=0)
     layout = choose_layout(len(source), longest, width - margin - 2)

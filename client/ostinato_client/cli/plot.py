@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from matplotlib.figure import Figure
 
+from ostinato_client.cli.labels import readable
 from ostinato_client.results import Translation
 
 INCHES_PER_TOKEN = 0.45
@@ -30,8 +31,14 @@ def draw_attention(translation: Translation, path: Path) -> None:
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(attention, cmap="magma", vmin=0.0, vmax=1.0, aspect="auto")
-    axes.set_xticks(range(columns), labels=list(translation.source_tokens), rotation=45, ha="right", parse_math=False)
-    axes.set_yticks(range(rows), labels=list(translation.target_tokens), parse_math=False)
+    axes.set_xticks(
+        range(columns),
+        labels=[readable(token) for token in translation.source_tokens],
+        rotation=45,
+        ha="right",
+        parse_math=False,
+    )
+    axes.set_yticks(range(rows), labels=[readable(token) for token in translation.target_tokens], parse_math=False)
     axes.set_xlabel("source token")
     axes.set_ylabel("target token")
     figure.suptitle(translation.text, wrap=True, parse_math=False)

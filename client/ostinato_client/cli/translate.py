@@ -88,7 +88,7 @@ def print_attention(translation: Translation) -> None:
     if translation.attention is None:
         raise click.ClickException(f"{translation.model}: the model has no attention to show")
     screen = console()
-    colour = screen.is_terminal and screen.color_system is not None
+    colour = screen.color_system in ("256", "truecolor")  # sixteen colours are too few to tell weights apart
     lines = heat_map(
         translation.attention, translation.source_tokens, translation.target_tokens, width=screen.width, colour=colour
     )

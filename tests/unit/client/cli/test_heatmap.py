@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ostinato_client.cli.heatmap import PALETTE, SHADES, Layout, background, choose_layout, heat_map, shade, shorten
+from ostinato_client.cli.labels import readable
 from ostinato_client.cli.output import single
 
 labels = st.text(st.characters(codec="utf-8", exclude_categories=["C", "M", "Zl", "Zp"]), min_size=1, max_size=20)
@@ -57,3 +59,21 @@ def test_a_shortened_label_fits(label: str, width: int) -> None:
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_the_shortest_decimal_reads_back_as_the_same_number(value: float) -> None:
     assert np.float32(single(value)) == np.float32(value)
+
+
+@pytest.mark.parametrize(
+    ("token", "label"),
+    [
+        ("Ġlove", "love"),
+        ("Ã©tÃ©", "été"),
+        ("Ġ", "▁"),
+        ("▁love", "love"),
+        ("<unk>", "<unk>"),
+        ("Ã", "Ã"),
+        ("été", "été"),
+        ("三", "三"),
+        ("Ċ", "·"),
+    ],
+)
+def test_tokens_are_shown_as_the_text_they_stand_for(token: str, label: str) -> None:
+    assert readable(token) == label
