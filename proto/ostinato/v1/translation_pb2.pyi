@@ -130,7 +130,9 @@ class SourceSentence(_message.Message):
     """Tokens that are not in the vocabulary and were read as the unknown token."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tokens of the source; the columns of every attention row."""
+        """Tokens of the source, a space before each included; the columns of every attention row. A part of a character
+        shows as U+FFFD.
+        """
 
     def __init__(
         self,
@@ -181,7 +183,7 @@ class TargetToken(_message.Message):
     LOGPROB_FIELD_NUMBER: _builtins.int
     ATTENTION_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """The token as it stands in the vocabulary."""
+    """The token by itself; a part of a character shows as U+FFFD."""
     text: _builtins.str
     """What the token adds to the text; the texts of all tokens joined are the translation."""
     logprob: _builtins.float
