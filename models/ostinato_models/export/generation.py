@@ -15,7 +15,7 @@ from ostinato_models.export.graph_builder import GraphBuilder, Name, Precision
 from ostinato_models.export.quantization import FloatArray
 from ostinato_models.export.sampling import Vocabulary, rank, sample
 from ostinato_models.export.signatures import Signature, batch, state_tensors
-from ostinato_models.export.torch_modules import GenerationPrefill, GenerationStep
+from ostinato_models.export.torch_modules import GenerationPrefill, GenerationScore, GenerationStep
 from ostinato_models.export.weights import CellWeights, Weights, cell_weights
 from ostinato_models.networks import CharLanguageModel, CharLanguageModelConfig
 
@@ -92,9 +92,11 @@ class GenerationGraphs:
         return graph.build(name, description, signature.inputs, signature.outputs)
 
     def torch(self, name: str) -> nn.Module:
-        """Make the module of the graph called ``step`` or ``prefill``."""
+        """Make the module of the graph called ``step``, ``prefill`` or ``score``."""
         if name == "prefill":
             return GenerationPrefill(self.network)
+        if name == "score":
+            return GenerationScore(self.network, self.vocabulary.first)
         return GenerationStep(self.network, self.vocabulary.first, self.alternatives)
 
     def _step(self, graph: GraphBuilder, state: Sequence[Name]) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import onnx
 from torch import nn
 
-from ostinato_bundle import Limits
+from ostinato_bundle import Artifact, Limits
 from ostinato_models.export.generation import GenerationGraphs
 from ostinato_models.export.graph_builder import Precision
 from ostinato_models.export.sentiment import SentimentGraphs
 from ostinato_models.export.signatures import Signature
 from ostinato_models.export.source import Source
+from ostinato_models.export.torchscript import save_trace
 from ostinato_models.export.translation import TranslationGraphs
 from ostinato_models.networks import CharLanguageModel, SentimentClassifier, Seq2Seq
 
@@ -48,3 +50,11 @@ def graphs_of(source: Source) -> TaskGraphs:
             return SentimentGraphs(classifier.config, source.weights, classifier)
         case Seq2Seq() as translator:
             return TranslationGraphs(translator.config, source.weights, source.vocabulary(), translator)
+
+
+def write_artifact(graphs: TaskGraphs, name: str, artifact: Artifact, path: Path) -> None:
+    """Write a graph in one format."""
+    if artifact == "torchscript":
+        save_trace(graphs.torch(name), graphs.signatures()[name].inputs, path)
+    else:
+        onnx.save_model(graphs.onnx(name, "int8" if artifact == "onnx-int8" else "fp32"), path)

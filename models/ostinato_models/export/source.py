@@ -142,7 +142,7 @@ def load_run(directory: Path) -> Source:
     Raises:
         ExportError: a file is missing or malformed.
     """
-    record = _read_json(directory / "config.json")
+    record = read_json(directory / "config.json")
     return _load(directory, record)
 
 
@@ -162,7 +162,7 @@ def load_bundle(directory: Path) -> Source:
         ExportError: it was not made by this project's training.
     """
     open_bundle(directory)
-    return _load(directory, _read_json(directory / RECORD))
+    return _load(directory, read_json(directory / RECORD))
 
 
 def _load(directory: Path, record: Mapping[str, Any]) -> Source:
@@ -177,7 +177,12 @@ def _load(directory: Path, record: Mapping[str, Any]) -> Source:
     return make_source(config, weights, tokenizer, record)
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ExportError: the file is missing or holds something else.
+    """
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -97,3 +97,25 @@ def pool(outputs: Tensor, lengths: Tensor, largest: bool) -> Tensor:
     if largest:
         return outputs.masked_fill(~valid, -2.0).amax(dim=1)
     return torch.where(valid, outputs, torch.zeros_like(outputs)).sum(dim=1) / lengths.unsqueeze(1)
+
+
+def score_tokens(
+    cell: str,
+    embedding: Tensor,
+    tokens: Tensor,
+    targets: Tensor,
+    state: list[Tensor],
+    weights: list[Tensor],
+    output_weight: Tensor,
+    output_bias: Tensor,
+) -> tuple[Tensor, list[Tensor]]:
+    """Log-probabilities of targets (B, T), each given the tokens (B, T) up to its own place, and the new state.
+
+    Targets index the rows of the output weights (N, H); the other arguments are those of `read_tokens`.
+    """
+    scores: list[Tensor] = []
+    for time in range(tokens.size(1)):
+        hidden, state = read_tokens(cell, embedding, tokens[:, time : time + 1], state, weights)
+        logprobs = torch.log_softmax(linear(hidden, output_weight, output_bias), dim=1)
+        scores.append(logprobs.gather(1, targets[:, time : time + 1]))
+    return torch.cat(scores, dim=1), state

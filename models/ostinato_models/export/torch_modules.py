@@ -60,6 +60,25 @@ class GenerationStep(GenerationPrefill):
         )
 
 
+class GenerationScore(nn.Module):
+    """A character language model scoring a text: tokens, targets, states."""
+
+    def __init__(self, network: CharLanguageModel, first: int) -> None:
+        super().__init__()
+        self.network, self.first = network, first
+        self._score = script(torch_cells.score_tokens)
+
+    def forward(self, tokens: Tensor, targets: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Take and give what the score's signature declares."""
+        network, stack = self.network, self.network.recurrent
+        weights = [part for layer in range(stack.num_layers) for part in stack.layer_weights(layer)[0]]
+        output = network.output.weight[self.first :], network.output.bias[self.first :]
+        logprobs, following = self._score(
+            stack.cell, network.embedding.weight, tokens, targets - self.first, list(state), weights, *output
+        )
+        return logprobs, *following
+
+
 class _Reader(nn.Module):
     """Reads padded texts with a stack; the base of the modules that do."""
 

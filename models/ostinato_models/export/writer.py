@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from safetensors.numpy import save
 
 from ostinato_bundle import (
@@ -28,10 +27,9 @@ from ostinato_models.export.card import model_card
 from ostinato_models.export.datasets import describe
 from ostinato_models.export.errors import ExportError
 from ostinato_models.export.execution import one_thread
-from ostinato_models.export.graphs import TaskGraphs, graphs_of
+from ostinato_models.export.graphs import TaskGraphs, graphs_of, write_artifact
 from ostinato_models.export.parity import measure_parity
 from ostinato_models.export.source import RECORD, Source
-from ostinato_models.export.torchscript import save_trace
 
 ALL_ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx", "torchscript")
 _SUFFIXES: Mapping[Artifact, str] = {"onnx-int8": "int8.onnx", "onnx": "onnx", "torchscript": "torchscript.pt"}
@@ -104,20 +102,13 @@ def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], 
         for artifact in target.artifacts:
             files[name][artifact] = f"{name}.{_SUFFIXES[artifact]}"
             report(files[name][artifact])
-            _write_artifact(folder / files[name][artifact], graphs, name, artifact)
+            write_artifact(graphs, name, artifact, folder / files[name][artifact])
     parity: list[Parity] = []
     for artifact in target.artifacts:
         report(f"parity of {artifact}")
         parity += measure_parity(source, graphs, artifact, {name: folder / files[name][artifact] for name in files})
     manifest = _manifest(source, target, graphs, files, parity)
     write_manifest(folder, manifest, source.record)
-
-
-def _write_artifact(path: Path, graphs: TaskGraphs, name: str, artifact: Artifact) -> None:
-    if artifact == "torchscript":
-        save_trace(graphs.torch(name), graphs.signatures()[name].inputs, path)
-    else:
-        onnx.save_model(graphs.onnx(name, "int8" if artifact == "onnx-int8" else "fp32"), path)
 
 
 def _manifest(

@@ -1,0 +1,137 @@
+"""`ostinato evaluate`: measure a bundle's served files on data."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ostinato_bundle import Artifact, BundleError
+from ostinato_models.cli.options import json_option
+from ostinato_models.errors import ModelsError
+
+if TYPE_CHECKING:
+    from ostinato_models.evaluation.bundle import Options
+    from ostinato_models.evaluation.result import Measured
+
+
+@click.command()
+@click.argument("task", type=click.Choice(["char-lm", "sentiment", "translation"]))
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The bundle's folder.",
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference.",
+)
+@click.option(
+    "--runtime", type=click.Choice(get_args(Artifact)), default="onnx-int8", show_default=True, help="What to measure."
+)
+@click.option(
+    "--split",
+    type=click.Choice(["all", "valid", "test"]),
+    default="all",
+    show_default=True,
+    help="valid: the last 10 % of a text; valid and test: what training holds out of Tatoeba's archive.",
+)
+@click.option(
+    "--beam-size",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Hypotheses kept for each sentence (translation).",
+)
+@click.option(
+    "--lanes",
+    type=click.IntRange(min=1, max=1024),
+    default=1,
+    show_default=True,
+    help="Stretches read side by side (char-lm); 1 is one exact pass, more are faster.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that a call may use."
+)
+@click.option(
+    "--record", "data_set", metavar="DATA_SET", help="Write the result into the bundle, measured on DATA_SET."
+)
+@json_option
+def evaluate(
+    *,
+    task: str,
+    bundle: Path,
+    data: Path,
+    runtime: Artifact,
+    split: str,
+    beam_size: int,
+    lanes: int,
+    threads: int,
+    data_set: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the bundle of a TASK model: nats per character, accuracy and F1, or BLEU and chrF."""
+    import torch
+
+    from ostinato_models.evaluation.bundle import Options, record
+
+    options = Options(runtime=runtime, split=split, beam_size=beam_size, lanes=lanes, threads=threads)
+    torch.set_num_threads(threads)
+    try:
+        started = time.monotonic()
+        measured = _measure(task, bundle, data, options)
+        seconds = time.monotonic() - started
+        if data_set is not None:
+            record(bundle, measured, options, data_set)
+    except (ModelsError, BundleError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    if as_json:
+        result = {
+            "task": task,
+            **measured.measures,
+            "count": measured.count,
+            "runtime": runtime,
+            "bundle": str(bundle),
+            "seconds": round(seconds, 3),
+            **measured.details,
+        }
+        click.echo(json.dumps(result))
+    else:
+        _show(task, runtime, measured, seconds)
+
+
+def _measure(task: str, bundle: Path, data: Path, options: Options) -> Measured:
+    from ostinato_models.evaluation.bundle import evaluate as run
+
+    console = Console(file=sys.stderr)
+    columns = TextColumn(task), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        return run(task, bundle, data, options, report)
+
+
+def _show(task: str, runtime: str, measured: Measured, seconds: float) -> None:
+    table = Table(title=f"{task}, {runtime}", title_justify="left", show_header=False)
+    for name, value in measured.measures.items():
+        table.add_row(name, f"{value:.4f}")
+    table.add_row("count", f"{measured.count:,}")
+    for name, detail in measured.details.items():
+        table.add_row(name, str(detail))
+    table.add_row("seconds", f"{seconds:.1f}")
+    Console().print(table)
