@@ -63,9 +63,8 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that a call may use."
 )
-@click.option(
-    "--record", "data_set", metavar="DATA_SET", help="Write the result into the bundle, measured on DATA_SET."
-)
+@click.option("--record", "wanted", is_flag=True, help="Write the result into the bundle's manifest and model card.")
+@click.option("--data-set", help="What to call the data there.  [default: the file's name and the split]")
 @json_option
 def evaluate(
     *,
@@ -77,6 +76,7 @@ def evaluate(
     beam_size: int,
     lanes: int,
     threads: int,
+    wanted: bool,
     data_set: str | None,
     as_json: bool,
 ) -> None:
@@ -91,8 +91,8 @@ def evaluate(
         started = time.monotonic()
         measured = _measure(task, bundle, data, options)
         seconds = time.monotonic() - started
-        if data_set is not None:
-            record(bundle, measured, options, data_set)
+        if wanted:
+            record(bundle, measured, options, data_set or (data.name if split == "all" else f"{data.name}, {split}"))
     except (ModelsError, BundleError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -127,7 +127,8 @@ def _measure(task: str, bundle: Path, data: Path, options: Options) -> Measured:
 
 
 def _show(task: str, runtime: str, measured: Measured, seconds: float) -> None:
-    table = Table(title=f"{task}, {runtime}", title_justify="left", show_header=False)
+    table = Table("", "", title=f"{task}, {runtime}", title_justify="left", show_header=False)
+    table.columns[1].overflow = "fold"
     for name, value in measured.measures.items():
         table.add_row(name, f"{value:.4f}")
     table.add_row("count", f"{measured.count:,}")

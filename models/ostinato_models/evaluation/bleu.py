@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from ostinato_models.data.examples import ReferencedSentence
 from ostinato_models.evaluation.errors import EvaluationError
@@ -35,6 +36,7 @@ def score_translations(outputs: Sequence[str], sentences: Sequence[ReferencedSen
     measures: dict[str, float] = {}
     details: dict[str, str | int] = {}
     for name, metric in (("bleu", BLEU()), ("chrf", CHRF())):
-        measures[name] = float(metric.corpus_score(list(outputs), references).score)
+        scored = metric.corpus_score(list(outputs), references)  # type: ignore[arg-type] # None is allowed
+        measures[name] = float(scored.score)
         details[f"{name}_signature"] = str(metric.get_signature())
     return Measured(measures, len(sentences), details)
