@@ -96,22 +96,23 @@ class DecodeClient:
             self._loop.call_soon_threadsafe(self._hand_out, deliveries)
 
     def open(self, make: Callable[[int, float], EngineSequence]) -> OpenStream:
-        """Submits a request.
+        """The scope of a request; it is submitted when the scope is entered.
 
         Args:
             make: Makes the engine's sequence from its id and the time of arrival.
+        """
+        return OpenStream(self, make)
+
+    def begin(self, make: Callable[[int, float], EngineSequence]) -> tuple[TokenStream, float]:
+        """Hands a sequence to the engine; gives its stream and the time of arrival.
 
         Raises:
             Overloaded: The queue is full.
         """
-        self.admission.enter()
-        return OpenStream(self, make)
-
-    def begin(self, make: Callable[[int, float], EngineSequence]) -> tuple[TokenStream, float]:
-        """Hands a sequence to the engine; gives its stream and the time of arrival."""
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
         now = self._clock()
         sequence = make(next(self._ids), now)
+        self.admission.enter()
         stream = TokenStream(sequence.id, self._window, self._engine.post)
         self._streams[sequence.id] = stream
         self._engine.post(Submit(sequence, self._window))
@@ -141,7 +142,11 @@ class OpenStream:
         self._arrival = 0.0
 
     async def __aenter__(self) -> TokenStream:
-        """Submits the request."""
+        """Submits the request.
+
+        Raises:
+            Overloaded: The queue is full.
+        """
         self._stream, self._arrival = self._client.begin(self._make)
         return self._stream
 

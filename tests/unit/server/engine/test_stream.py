@@ -1,0 +1,101 @@
+import asyncio
+
+import pytest
+
+from ostinato_server.engine.admission import Admission
+from ostinato_server.engine.decode import Cancel, Delivery, Grant, Submit
+from ostinato_server.engine.request import (
+    Finished,
+    FinishReason,
+    GeneratedToken,
+    GenerationRequest,
+    SamplingParameters,
+)
+from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.stream import DecodeClient, OpenStream
+from ostinato_server.errors import EngineFault, Overloaded
+
+END = Finished(FinishReason.LENGTH, 2, -1.0, 0.0, 0.1, 0.2)
+
+
+class Inbox:
+    """Stands where the engine is: keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[object] = []
+
+    def post(self, message: object) -> None:
+        self.messages.append(message)
+
+
+class Rig:
+    def __init__(self, *, window: int = 8, slots: int = 2) -> None:
+        self.inbox = Inbox()
+        self.now = 0.0
+        self.client = DecodeClient(Admission("m", slots, 0), window, lambda: self.now)
+        self.client.connect(self.inbox, asyncio.get_running_loop())  # type: ignore[arg-type]
+
+    def open(self) -> OpenStream:
+        request = GenerationRequest(prompt=(1,), sampling=SamplingParameters(), max_tokens=9, deadline=99.0)
+        return self.client.open(lambda number, arrival: SampledSequence(number, request, arrival, str, None))
+
+    def deliver(self, stream_id: int, ids: list[int], end: Finished | Exception | None = None) -> None:
+        tokens = [GeneratedToken(token, str(token), 0.0) for token in ids]
+        self.client.deliver([Delivery(stream_id, tokens, end)])
+
+
+async def test_reader_takes_all_that_has_arrived_since_it_last_read() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1])
+        assert [token.token_id for token in await stream.read()] == [1]
+        rig.deliver(stream.id, [2])
+        rig.deliver(stream.id, [3, 4], END)
+        await asyncio.sleep(0)
+        assert [token.token_id for token in await stream.read()] == [2, 3, 4]
+        assert await stream.read() == []
+        assert stream.finished == END
+    assert [type(message) for message in rig.inbox.messages] == [Submit]
+
+
+async def test_error_is_raised_after_the_tokens_before_it_were_read() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1], EngineFault("m"))
+        assert len(await stream.read()) == 1
+        with pytest.raises(EngineFault):
+            await stream.read()
+
+
+async def test_credit_goes_back_once_half_the_window_was_read() -> None:
+    rig = Rig(window=8)
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1, 2, 3])
+        await stream.read()
+        assert len(rig.inbox.messages) == 1
+        rig.deliver(stream.id, [4, 5])
+        await stream.read()
+        assert rig.inbox.messages[-1] == Grant(stream.id, 5)
+        rig.deliver(stream.id, [], END)
+        await stream.read()
+
+
+async def test_scope_left_early_cancels_the_stream_and_frees_its_place() -> None:
+    rig = Rig(slots=1)
+    with pytest.raises(KeyError):
+        async with rig.open() as stream:
+            raise KeyError("the reader broke")
+    assert rig.inbox.messages[-1] == Cancel(stream.id)
+    assert rig.client.admission.inside == 0
+    rig.deliver(stream.id, [1])
+    await asyncio.sleep(0)
+
+
+async def test_stream_over_the_bound_is_refused_and_leaves_no_trace() -> None:
+    rig = Rig(slots=1)
+    async with rig.open():
+        with pytest.raises(Overloaded):
+            async with rig.open():
+                pass
+        assert rig.client.admission.inside == 1
+    assert len(rig.inbox.messages) == 2
