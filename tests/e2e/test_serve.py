@@ -1,0 +1,44 @@
+"""``ostinato serve``: one line when ready, an answer to SIGTERM, one line when refused."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+from pathlib import Path
+
+from tests.e2e.conftest import OSTINATO, Command, ServerProcess, start_server, stop_server
+
+from ostinato_client import Client
+
+
+def test_the_ready_line_names_a_server_that_serves_and_its_metrics(server: ServerProcess) -> None:
+    with Client(server.target) as client:
+        client.wait_until_ready(timeout=10)
+        assert client.is_ready("ostinato.v1.GenerationService")
+    with urllib.request.urlopen(server.metrics, timeout=10) as response:
+        assert b"ostinato_generated_tokens_total" in response.read()
+
+
+def test_sigterm_lets_a_running_stream_finish_and_exits_0(repository: Path, tmp_path: Path) -> None:
+    server = start_server(repository, tmp_path / "log")
+    with Client(server.target) as client:
+        stream = client.generate("ROMEO:", max_chars=1000, seed=1)
+        next(stream)
+        assert stop_server(server) == 0
+        assert stream.summary.generated_tokens == 1000
+        assert len(stream.summary.text) >= 1000
+
+
+def test_a_repository_that_is_not_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    command = (*OSTINATO, "serve", "--repository", str(tmp_path / "nowhere"), "--port", "0", "--metrics-port", "0")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert "nowhere" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_out_of_range_is_wrong_usage(ostinato: Command) -> None:
+    done = ostinato("serve", "--port", "70000")
+    assert done.returncode == 2
+    assert "--port" in done.stderr
