@@ -54,6 +54,7 @@ class GraphBuilder:
         self._constants: list[onnx.TensorProto] = []
         self._constant_names: dict[tuple[str, tuple[int, ...], bytes], Name] = {}
         self._quantized: dict[Name, Operand] = {}
+        self._final: dict[Name, Name] = {}
         self._counter = 0
 
     def op(self, kind: str, *inputs: Name, domain: str = "", **attributes: Any) -> Name:
@@ -85,8 +86,11 @@ class GraphBuilder:
         return self.constant(np.array(value, np.float32), "number")
 
     def rename(self, name: Name, final: Name) -> None:
-        """Give a value the name that the outside knows it by."""
-        self._nodes.append(helper.make_node("Identity", [name], [final]))
+        """Give a value the name that the outside knows it by; nothing is copied, unless it has one already."""
+        if name in self._final:
+            self._nodes.append(helper.make_node("Identity", [name], [final]))
+        else:
+            self._final[name] = final
 
     def bounded(self, name: Name) -> Operand:
         """Prepare a float whose values lie in [-1, 1] for a matrix product."""
@@ -190,7 +194,7 @@ class GraphBuilder:
             result = f"{inner._prefix}result_{index}"
             inner.rename(name, result)
             results.append(helper.make_tensor_value_info(result, TensorProto.FLOAT, None))
-        graph = helper.make_graph(inner._nodes, "body", declared, results, inner._constants)
+        graph = helper.make_graph(inner._named(), "body", declared, results, inner._constants)
         order: dict[str, Any] = {}
         if directions:
             order["scan_input_directions"] = list(directions)
@@ -219,7 +223,7 @@ class GraphBuilder:
             outputs: what it gives; nodes made values of these names.
         """
         graph = helper.make_graph(
-            self._nodes,
+            self._named(),
             name,
             [_value_info(tensor) for tensor in inputs],
             [_value_info(tensor) for tensor in outputs],
@@ -232,6 +236,13 @@ class GraphBuilder:
         )
         onnx.checker.check_model(model)
         return model
+
+    def _named(self) -> list[onnx.NodeProto]:
+        """The nodes, with final names in place of the first ones."""
+        for node in self._nodes:
+            node.input[:] = [self._final.get(name, name) for name in node.input]
+            node.output[:] = [self._final.get(name, name) for name in node.output]
+        return self._nodes
 
     def _fresh(self, hint: str) -> Name:
         self._counter += 1
