@@ -1,0 +1,1 @@
+"""Finds, verifies and loads model bundles, and knows which are served."""

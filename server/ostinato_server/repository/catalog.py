@@ -1,0 +1,53 @@
+"""The models that are served, by name and version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from ostinato_server.errors import InvalidArgument, ModelNotFound, WrongTask
+from ostinato_server.repository.model import LoadedModel
+
+M = TypeVar("M", bound=LoadedModel)
+
+
+class Catalog:
+    """Looks models up.
+
+    Args:
+        models: The models; of several versions of one name, the highest answers requests that name none.
+    """
+
+    def __init__(self, models: Iterable[LoadedModel]) -> None:
+        self._models = sorted(models, key=lambda model: (model.name, model.version))
+
+    def all(self) -> list[LoadedModel]:
+        """Every model, sorted by name, then version."""
+        return list(self._models)
+
+    def get(self, name: str, version: int | None) -> LoadedModel:
+        """The model of that name, in that version or else the newest.
+
+        Raises:
+            InvalidArgument: The name is empty.
+            ModelNotFound: No such model is loaded.
+        """
+        if not name:
+            raise InvalidArgument("model", "must name a model; ListModels tells which there are")
+        found = [model for model in self._models if model.name == name and version in (None, model.version)]
+        if not found:
+            raise ModelNotFound(name, version, tuple(sorted({model.name for model in self._models})))
+        return found[-1]
+
+    def get_as(self, kind: type[M], task: str, name: str, version: int | None) -> M:
+        """The model of that name, for a task.
+
+        Raises:
+            InvalidArgument: The name is empty.
+            ModelNotFound: No such model is loaded.
+            WrongTask: It does something else.
+        """
+        model = self.get(name, version)
+        if model.manifest.task != task or not isinstance(model, kind):
+            raise WrongTask(name, model.manifest.task, task)
+        return model

@@ -1,0 +1,62 @@
+"""Text to tokens and back, with a bundle's own tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from ostinato_bundle import TokenizerFacts
+from ostinato_server.engine.sequence import Detokenizer
+
+
+class TextCodec:
+    """A bundle's tokenizer.
+
+    Args:
+        path: The tokenizer file, in the Hugging Face format.
+        facts: What the manifest says of it.
+    """
+
+    def __init__(self, path: Path, facts: TokenizerFacts) -> None:
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self.facts = facts
+        special = {facts.unknown_id, facts.start_id, facts.end_id, facts.padding_id} - {None}
+        self._pieces = [self._readable(index, special) for index in range(facts.vocabulary_size)]
+        self._characters = (
+            ["" if index in special else piece for index, piece in enumerate(self._pieces)]
+            if facts.kind == "character"
+            else None
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without special tokens; what is not in the vocabulary becomes the unknown token."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def unknown(self, ids: list[int]) -> int:
+        """How many of the tokens are the unknown one."""
+        return 0 if self.facts.unknown_id is None else ids.count(self.facts.unknown_id)
+
+    def piece(self, token_id: int) -> str:
+        """A token by itself, a space before it included; a part of a character shows as U+FFFD."""
+        return self._pieces[token_id]
+
+    @property
+    def unknown_piece(self) -> str | None:
+        """The token that stands for what is not in the vocabulary."""
+        return None if self.facts.unknown_id is None else self._pieces[self.facts.unknown_id]
+
+    def _readable(self, token_id: int, special: set[int | None]) -> str:
+        if token_id in special or self.facts.kind != "subword":
+            return self._tokenizer.id_to_token(token_id) or ""
+        text: str = self._tokenizer.decode([token_id])
+        return text
+
+    def detokenizer(self) -> Detokenizer:
+        """Starts turning a stream of tokens into text: call it with each token in turn."""
+        if self._characters is not None:
+            return self._characters.__getitem__
+        stream = DecodeStream(skip_special_tokens=True)
+        return lambda token_id: stream.step(self._tokenizer, token_id) or ""

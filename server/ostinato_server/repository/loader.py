@@ -1,0 +1,133 @@
+"""Loading a bundle: verify, open its graphs, warm them, start its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ostinato_bundle import Bundle, BundleError, Manifest, open_bundle
+from ostinato_server.config import ServerConfig
+from ostinato_server.engine.admission import Admission
+from ostinato_server.engine.batch import Batch
+from ostinato_server.engine.classify import ClassifyClient, ClassifyEngine
+from ostinato_server.engine.decode import DecodeEngine
+from ostinato_server.engine.observer import EngineObserver
+from ostinato_server.engine.preparation import Preparation, PromptReading, SourceEncoding
+from ostinato_server.engine.stream import DecodeClient
+from ostinato_server.repository.codec import TextCodec
+from ostinato_server.repository.model import ClassifyModel, DecodeModel, LoadedModel
+from ostinato_server.runtime.base import Backend, StepTable
+from ostinato_server.runtime.select import open_backend
+
+Clock = Callable[[], float]
+
+
+class Loader:
+    """Turns bundles into served models.
+
+    Args:
+        config: The server's configuration.
+        observe: Gives the observer of a model's engine.
+        loop: The event loop that reads the streams.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        observe: Callable[[Manifest, str, str], EngineObserver],
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._observe = observe
+        self._loop = loop
+        self._clock = clock
+
+    def load(self, path: Path) -> LoadedModel:
+        """Loads the bundle in a folder; its engine runs when this returns.
+
+        Raises:
+            BundleError: The bundle is refused.
+            StartupError: No runtime of this installation can serve it as configured.
+        """
+        bundle = open_bundle(path)
+        manifest = bundle.manifest
+        if (manifest.name, str(manifest.version)) != (path.parent.name, path.name):
+            raise BundleError(path, f"the manifest is that of {manifest.name} version {manifest.version}")
+        backend = open_backend(bundle, self._config.device, self._config.runtime, self._config.threads)
+        codec = TextCodec(bundle.tokenizer_path, manifest.tokenizer)
+        observer = self._observe(manifest, backend.runtime, backend.device)
+        admission = Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
+        if manifest.task == "sentiment":
+            return self._classifier(bundle, backend, codec, observer, admission)
+        return self._decoder(bundle, backend, codec, observer, admission)
+
+    def _decoder(
+        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
+    ) -> DecodeModel:
+        manifest = bundle.manifest
+        capacity = max(self._config.max_concurrency, manifest.limits.max_beam_size)
+        table = backend.step_table("step", capacity)
+        preparation = (
+            self._prompt_reading(bundle, backend)
+            if manifest.task == "generation"
+            else self._source_encoding(bundle, backend)
+        )
+        _warm(table, manifest)
+        client = DecodeClient(admission, self._config.window, self._clock)
+        engine = DecodeEngine(
+            manifest.name, Batch(table), preparation, capacity, client.deliver, observer, self._clock
+        )
+        client.connect(engine, self._loop)
+        engine.start()
+        return DecodeModel(manifest, codec, backend.runtime, backend.device, engine, client)
+
+    def _classifier(
+        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
+    ) -> ClassifyModel:
+        manifest = bundle.manifest
+        classifier = backend.graph("classifier")
+        classifier.run({"tokens": np.zeros((1, 1), np.int64), "lengths": np.ones(1, np.int64)})
+        client = ClassifyClient(admission, self._clock)
+        engine = ClassifyEngine(
+            manifest.name,
+            classifier,
+            self._config.max_concurrency,
+            manifest.tokenizer.padding_id or 0,
+            client.deliver,
+            observer,
+            self._clock,
+        )
+        client.connect(engine, self._loop)
+        engine.start()
+        return ClassifyModel(manifest, codec, backend.runtime, backend.device, engine, client)
+
+    @staticmethod
+    def _prompt_reading(bundle: Bundle, backend: Backend) -> Preparation:
+        graphs = bundle.manifest.graphs
+        prefill = backend.graph("prefill") if "prefill" in graphs else None
+        shapes = tuple(tensor.shape[1:] for tensor in graphs["step"].state)
+        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id)
+
+    @staticmethod
+    def _source_encoding(bundle: Bundle, backend: Backend) -> Preparation:
+        step, tokenizer = bundle.manifest.graphs["step"], bundle.manifest.tokenizer
+        if tokenizer.start_id is None or tokenizer.end_id is None:
+            raise BundleError(bundle.path, "a translation model needs start_id and end_id in its tokenizer facts")
+        return SourceEncoding(
+            backend.graph("encoder"), len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0
+        )
+
+
+def _warm(table: StepTable, manifest: Manifest) -> None:
+    """Runs a step, so that the first request does not pay for what a runtime does lazily."""
+    memory = tuple(np.zeros((1, *tensor.shape[2:]), np.float32) for tensor in manifest.graphs["step"].memory)
+    table.write(0, (), memory)
+    if "lengths" in table.columns:
+        table.columns["lengths"][0] = 1
+    table.step(1)

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato_bundle import open_bundle
+from ostinato_bundle.manifest import Task
+from ostinato_server.repository.codec import TextCodec
+from tests.bundles import build_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("repository")
+
+
+def codec(folder: Path, task: Task) -> TextCodec:
+    bundle = open_bundle(build_tiny_bundle(folder, task))
+    return TextCodec(bundle.tokenizer_path, bundle.manifest.tokenizer)
+
+
+@pytest.fixture(scope="module")
+def characters(folder: Path) -> TextCodec:
+    return codec(folder, "generation")
+
+
+@pytest.fixture(scope="module")
+def subwords(folder: Path) -> TextCodec:
+    return codec(folder, "translation")
+
+
+@given(st.text("The cat.\n", min_size=1))
+def test_text_of_known_characters_comes_back_token_by_token(characters: TextCodec, text: str) -> None:
+    ids = characters.encode(text)
+    detokenize = characters.detokenizer()
+    assert [detokenize(token) for token in ids] == list(text)
+    assert characters.unknown(ids) == 0
+
+
+def test_character_outside_the_vocabulary_is_one_unknown_token_without_text(characters: TextCodec) -> None:
+    ids = characters.encode("a\u2603b")
+    assert [token == characters.facts.unknown_id for token in ids] == [False, True, False]
+    assert characters.unknown(ids) == 1
+    assert characters.detokenizer()(ids[1]) == ""
+
+
+@given(st.text("aé ☃x日", min_size=1).filter(lambda text: text.strip() == text))
+def test_any_text_comes_back_from_bytes_with_nothing_sent_before_its_character_is_whole(
+    subwords: TextCodec, text: str
+) -> None:
+    detokenize = subwords.detokenizer()
+    pieces = [detokenize(token) for token in subwords.encode(text)]
+    assert "".join(pieces) == text
+    assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_piece_shows_the_space_before_a_word(subwords: TextCodec) -> None:
+    assert "".join(subwords.piece(token) for token in subwords.encode("a cat, a dog")) == "a cat, a dog"
