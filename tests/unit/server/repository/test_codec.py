@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bundles import build_tiny_bundle
 
 from ostinato_bundle import open_bundle
 from ostinato_bundle.manifest import Task
 from ostinato_server.repository.codec import TextCodec
-from tests.bundles import build_tiny_bundle
 
 
 @pytest.fixture(scope="module")
