@@ -117,7 +117,7 @@ def _full(task: TaskName) -> Preset:
                 dropout=0.5,  # two thirds of the parameters are rare words' embeddings
             ),
             training=TrainingConfig(
-                epochs=8,
+                epochs=6,
                 batch_size=64,
                 learning_rate=1e-3,
                 warmup_steps=200,

@@ -79,7 +79,13 @@ def fused_layer(
     directions: Sequence[DirectionWeights],
     lengths: Tensor | None,
 ) -> tuple[Tensor, State]:
-    """Run one layer through torch's kernel; arguments and results as in `reference_layer`."""
+    """Run one layer through torch's kernel; arguments and results as in `reference_layer`.
+
+    On the CPU the recurrence stays in fp32 under autocast: few CPUs have kernels for less.
+    """
+    if inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return fused_layer(cell, inputs.float(), state, directions, lengths)
     flat = [tensor for weights in directions for tensor in weights]
     both = len(directions) == 2
     if lengths is None:

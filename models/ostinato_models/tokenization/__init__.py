@@ -1,9 +1,9 @@
-"""Tokenizers in Hugging Face's JSON format: characters, byte pairs, word pieces."""
+"""Tokenizers in Hugging Face's JSON format: characters, byte pairs, English words."""
 
 from ostinato_models.tokenization.characters import build_character_tokenizer
 from ostinato_models.tokenization.subwords import (
     train_byte_pair_tokenizer,
-    train_word_piece_tokenizer,
+    train_english_tokenizer,
 )
 from ostinato_models.tokenization.vocabulary import (
     BEGIN_ID,
@@ -19,5 +19,5 @@ __all__ = [
     "UNKNOWN_ID",
     "build_character_tokenizer",
     "train_byte_pair_tokenizer",
-    "train_word_piece_tokenizer",
+    "train_english_tokenizer",
 ]

@@ -1,4 +1,4 @@
-"""The subword tokenizers: byte-level pairs for translation, word pieces for sentiment."""
+"""The subword tokenizers: byte-level pairs for translation, pieces of words for sentiment."""
 
 from __future__ import annotations
 
@@ -46,18 +46,22 @@ def train_byte_pair_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tok
     return without_added_tokens(tokenizer)
 
 
-def train_word_piece_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
-    """Learn lower-case word pieces (Wu et al., 2016) for English as people type it.
+def train_english_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
+    """Learn byte-pair encoding of lower-case English words, however the text is written.
 
     SST-2 is tokenized text (``ca n't``, ``-lrb-``); the normalizer brings ordinary text to the
     same form, so that ``can't (really)`` and ``ca n't -lrb- really -rrb-`` give the same ids.
-    Ids 0 and 1 are ``<pad>`` and ``<unk>``.
+    Ids 0 and 1 are ``<pad>`` and ``<unk>``; a character never seen in training is unknown.
+
+    A piece that starts a word bears a mark in front, rather than the others a prefix as in word
+    pieces: the library numbers prefixed letters in no fixed order, and a training could not be
+    repeated.
 
     Args:
         texts: what to learn from.
-        vocabulary_size: tokens in all.
+        vocabulary_size: tokens in all, at most.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.NFKC(),
@@ -69,15 +73,13 @@ def train_word_piece_tokenizer(texts: Iterable[str], vocabulary_size: int) -> To
             normalizers.Replace(Regex(r"n't\b"), " n't"),
         ]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(
-        Regex(r"n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"), behavior="removed", invert=True
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"), behavior="removed", invert=True),
+            pre_tokenizers.Metaspace(prepend_scheme="always", split=False),
+        ]
     )
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size,
-        special_tokens=[PAD, UNKNOWN],
-        continuing_subword_prefix="##",
-        show_progress=False,
-    )
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=[PAD, UNKNOWN], show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return without_added_tokens(tokenizer)

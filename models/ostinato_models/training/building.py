@@ -24,7 +24,7 @@ from ostinato_models.presets import AnyModelConfig, Preset
 from ostinato_models.tokenization import (
     build_character_tokenizer,
     train_byte_pair_tokenizer,
-    train_word_piece_tokenizer,
+    train_english_tokenizer,
 )
 from ostinato_models.training.char_lm_task import CharLanguageModelTask
 from ostinato_models.training.sentiment_task import SentimentTask
@@ -74,9 +74,7 @@ def build_task(preset: Preset, folder: Path, device: torch.device, tokenizer: To
                 {"train": len(corpus.train), "valid": len(corpus.valid)},
             )
         case SentimentClassifierConfig(), SentimentCorpus():
-            tokenizer = tokenizer or train_word_piece_tokenizer(
-                (row.text for row in corpus.train), model.vocabulary_size
-            )
+            tokenizer = tokenizer or train_english_tokenizer((row.text for row in corpus.train), model.vocabulary_size)
             classifier_config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
             classifier = SentimentClassifier(classifier_config).to(device)
             return BuiltTask(
