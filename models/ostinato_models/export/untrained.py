@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from ostinato_models.networks.sentiment_classifier import Pooling
 from ostinato_models.tokenization import (
     build_character_tokenizer,
     train_byte_pair_tokenizer,
-    train_word_piece_tokenizer,
+    train_english_tokenizer,
 )
 
 ALPHABET = "\n !',-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -57,15 +58,21 @@ def untrained_generator(
 
 
 def untrained_classifier(
-    *, cell: CellName = "lstm", bidirectional: bool = True, num_layers: int = 1, pooling: Pooling = "max", seed: int = 1
+    *,
+    cell: CellName = "lstm",
+    size: int = 24,
+    num_layers: int = 1,
+    bidirectional: bool = True,
+    pooling: Pooling = "max",
+    seed: int = 1,
 ) -> Source:
-    """A sentiment classifier that has learnt nothing."""
-    tokenizer = train_word_piece_tokenizer(SENTENCES, 120)
+    """A sentiment classifier that has learnt nothing; `size` is that of embeddings and hidden states."""
+    tokenizer = _numbered_in_order(train_english_tokenizer(SENTENCES, 120))
     config = SentimentClassifierConfig(
         vocabulary_size=tokenizer.get_vocab_size(),
         cell=cell,
-        embedding_size=16,
-        hidden_size=24,
+        embedding_size=size,
+        hidden_size=size,
         num_layers=num_layers,
         bidirectional=bidirectional,
         pooling=pooling,
@@ -76,14 +83,16 @@ def untrained_classifier(
     return _source("sentiment", config, network, tokenizer, seed)
 
 
-def untrained_translator(*, attention: AttentionName | None = "general", num_layers: int = 1, seed: int = 1) -> Source:
-    """An encoder-decoder that has learnt nothing."""
+def untrained_translator(
+    *, attention: AttentionName | None = "general", size: int = 16, num_layers: int = 1, seed: int = 1
+) -> Source:
+    """An encoder-decoder that has learnt nothing; `size` is that of embeddings and encoder, half the decoder's."""
     tokenizer = train_byte_pair_tokenizer(SENTENCES, 300)
     config = Seq2SeqConfig(
         vocabulary_size=tokenizer.get_vocab_size(),
-        embedding_size=16,
-        encoder_size=16,
-        decoder_size=32,
+        embedding_size=size,
+        encoder_size=size,
+        decoder_size=2 * size,
         num_layers=num_layers,
         attention=attention,
     )
@@ -102,6 +111,14 @@ def untrained(task: Task, seed: int = 1) -> Source:
             return untrained_classifier(seed=seed)
         case "translation":
             return untrained_translator(seed=seed)
+
+
+def _numbered_in_order(tokenizer: Tokenizer) -> Tokenizer:
+    """The same tokenizer with ids in the tokens' order after the two reserved ones: training numbers them by chance."""
+    described = json.loads(tokenizer.to_str())
+    tokens = sorted(described["model"]["vocab"], key=lambda token: (token not in ("<pad>", "<unk>"), token))
+    described["model"]["vocab"] = {token: index for index, token in enumerate(tokens)}
+    return Tokenizer.from_str(json.dumps(described))
 
 
 def _source(task: str, config: AnyConfig, network: nn.Module, tokenizer: Tokenizer, seed: int) -> Source:
