@@ -163,8 +163,8 @@ def test_the_deadline_reaches_the_server_and_ends_the_call(client: Client, fake:
 
     fake.classify = waits
     with pytest.raises(DeadlineExceeded):
-        client.classify("good", timeout=0.05)
-    assert left[0] <= 0.05
+        client.classify("good", timeout=1.0)
+    assert 0 < left[0] < 2, "the client's default is 10"
 
 
 def test_a_call_without_a_deadline_is_said_so(client: Client, fake: FakeServer) -> None:
