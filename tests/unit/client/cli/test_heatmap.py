@@ -64,15 +64,13 @@ def test_the_shortest_decimal_reads_back_as_the_same_number(value: float) -> Non
 @pytest.mark.parametrize(
     ("token", "label"),
     [
-        ("Ġlove", "love"),
-        ("Ã©tÃ©", "été"),
-        ("Ġ", "▁"),
-        ("▁love", "love"),
+        (" love", "love"),
+        (" ", "▁"),
         ("<unk>", "<unk>"),
-        ("Ã", "Ã"),
+        ("\ufffd", "\ufffd"),
         ("été", "été"),
         ("三", "三"),
-        ("Ċ", "·"),
+        ("\n", "·"),
     ],
 )
 def test_tokens_are_shown_as_the_text_they_stand_for(token: str, label: str) -> None:
