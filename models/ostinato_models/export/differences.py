@@ -23,7 +23,7 @@ EXACT: Mapping[str, float] = {
 
 QUANTIZED: Mapping[str, float] = {
     "logprob": 1.0,
-    "probability": 0.1,
+    "probability": 0.05,
     "state": 1.0,
     "memory": 0.1,
     "attention": 0.2,

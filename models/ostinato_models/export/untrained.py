@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import torch
@@ -67,7 +66,7 @@ def untrained_classifier(
     seed: int = 1,
 ) -> Source:
     """A sentiment classifier that has learnt nothing; `size` is that of embeddings and hidden states."""
-    tokenizer = _numbered_in_order(train_english_tokenizer(SENTENCES, 120))
+    tokenizer = train_english_tokenizer(SENTENCES, 120)
     config = SentimentClassifierConfig(
         vocabulary_size=tokenizer.get_vocab_size(),
         cell=cell,
@@ -80,6 +79,7 @@ def untrained_classifier(
     torch.manual_seed(seed)
     network = SentimentClassifier(config)
     network.embedding.weight.data *= CONTRAST
+    network.output.weight.data *= CONTRAST
     return _source("sentiment", config, network, tokenizer, seed)
 
 
@@ -111,14 +111,6 @@ def untrained(task: Task, seed: int = 1) -> Source:
             return untrained_classifier(seed=seed)
         case "translation":
             return untrained_translator(seed=seed)
-
-
-def _numbered_in_order(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer with ids in the tokens' order after the two reserved ones: training numbers them by chance."""
-    described = json.loads(tokenizer.to_str())
-    tokens = sorted(described["model"]["vocab"], key=lambda token: (token not in ("<pad>", "<unk>"), token))
-    described["model"]["vocab"] = {token: index for index, token in enumerate(tokens)}
-    return Tokenizer.from_str(json.dumps(described))
 
 
 def _source(task: str, config: AnyConfig, network: nn.Module, tokenizer: Tokenizer, seed: int) -> Source:

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+from tests.bundles import build_tiny_bundle
+
+from ostinato_bundle import Evaluation, open_bundle
+from ostinato_models.export.card import model_card
+from ostinato_models.export.datasets import describe, language_pair
+
+RECORD = {
+    "command": "ostinato train char-lm --preset full",
+    "seed": 1,
+    "device": "cpu",
+    "seconds": 600.0,
+    "libraries": {"torch": "2.13.0"},
+    "data": {"name": "tinyshakespeare", "files": {"input.txt": "ab" * 32}, "examples": {"train": 1003854}},
+    "curve": [{"epoch": 1, "valid_loss": 1.91234}, {"epoch": 2, "valid_loss": 1.5}],
+    "results": {"nats_per_char": 1.5},
+}
+
+
+def card(tmp_path: Path, *evaluation: Evaluation) -> str:
+    manifest = open_bundle(build_tiny_bundle(tmp_path, "generation")).manifest
+    return model_card(manifest.model_copy(update={"evaluation": evaluation}), RECORD)
+
+
+def test_card_tells_data_licence_command_curve_limits_and_biases(tmp_path: Path) -> None:
+    text = card(tmp_path)
+    for expected in (
+        "# char-lm, version 1",
+        "Tiny Shakespeare: 1,115,394 characters",
+        "| train | 1,003,854 |",
+        "public domain",
+        "ostinato train char-lm --preset full",
+        "| 1 | 1.912 |",
+        "10,000 new tokens",
+        "It has read one author",
+        "Measured by the training itself",
+    ):
+        assert expected in text
+
+
+def test_card_reports_what_was_measured_on_the_served_files(tmp_path: Path) -> None:
+    text = card(tmp_path, Evaluation(measure="nats_per_char", value=1.47, data_set="last 10 %", artifact="onnx-int8"))
+    assert "| nats_per_char | 1.47 | last 10 % | onnx-int8 |" in text
+    assert "Measured by the training itself" not in text
+
+
+def test_language_pair_ends_the_data_set_name() -> None:
+    assert language_pair("tatoeba-en-fr") == ("en", "fr")
+    assert language_pair("generated-translation") is None
+    assert describe("multi30k-de-en").description == "Translates sentences from German to English."
