@@ -16,7 +16,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # A stamp says that the environment holds what pyproject.toml and constraints.txt asked for when it was made.
 SERVING := $(VENV)/.installed-serving
 EVERYTHING := $(VENV)/.installed-everything
-TYPED := proto/ostinato client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
+TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
          bench/ostinato_bench tests
 
 .PHONY: help

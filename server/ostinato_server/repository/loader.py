@@ -80,9 +80,7 @@ class Loader:
         )
         _warm(table, manifest)
         client = DecodeClient(admission, self._config.window, self._clock)
-        engine = DecodeEngine(
-            manifest.name, Batch(table), preparation, capacity, client.deliver, observer, self._clock
-        )
+        engine = DecodeEngine(manifest.name, Batch(table), preparation, capacity, client.deliver, observer, self._clock)
         client.connect(engine, self._loop)
         engine.start()
         return DecodeModel(manifest, codec, backend.runtime, backend.device, engine, client)
