@@ -1,0 +1,43 @@
+"""What an experiment is: settings by preset, a function that runs them, a report of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from ostinato_models.lab.report import Report
+from ostinato_models.presets import PresetName
+
+Watch: TypeAlias = Callable[[int, int], None]
+"""Is told how much of the work is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every experiment can be told; each adds its own.
+
+    Attributes:
+        seed: decides every random number of the experiment.
+    """
+
+    seed: int = 0
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment(Generic[SettingsT, ResultT]):
+    """One experiment.
+
+    Attributes:
+        presets: its settings; ``quick`` takes seconds, ``full`` is what `docs/experiments` shows.
+        run: measures; equal settings give an equal result.
+        report: says in words, tables and figures what was measured.
+    """
+
+    presets: Mapping[PresetName, SettingsT]
+    run: Callable[[SettingsT, Watch], ResultT]
+    report: Callable[[ResultT], Report]
