@@ -1,0 +1,131 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ostinato_bundle import BundleError, discover, file_sha256, open_bundle
+from ostinato_bundle.bundle import MAX_MANIFEST_BYTES
+
+FILES = {"step.onnx": b"graph", "tokenizer.json": b"{}", "README.md": b"card"}
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    """A bundle whose graph file holds nothing that could be run."""
+    folder.mkdir(parents=True)
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    manifest = {
+        "format_version": 1,
+        "name": "m",
+        "version": 1,
+        "task": "generation",
+        "description": "d",
+        "license": "l",
+        "architecture": {},
+        "tokenizer": {"kind": "character", "vocabulary_size": 4},
+        "limits": {"max_text_characters": 10, "max_input_tokens": 10},
+        "graphs": {"step": {"inputs": [], "outputs": [], "artifacts": {"onnx": "step.onnx"}}},
+        "provenance": {"command": "c", "seed": 1, "data_sets": {}, "libraries": {}},
+        "files": {
+            name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            for name, content in FILES.items()
+        },
+        **changes,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_bundle_whose_hashes_hold_is_opened(tmp_path: Path) -> None:
+    bundle = open_bundle(write(tmp_path / "1"))
+    assert bundle.manifest.name == "m"
+    assert bundle.tokenizer_path == tmp_path / "1" / "tokenizer.json"
+    assert bundle.graph_path("step", "onnx") == tmp_path / "1" / "step.onnx"
+
+
+def test_graph_without_a_file_for_the_runtime_is_named(tmp_path: Path) -> None:
+    bundle = open_bundle(write(tmp_path / "1"))
+    with pytest.raises(BundleError, match="no torchscript file for the graph step"):
+        bundle.graph_path("step", "torchscript")
+    with pytest.raises(BundleError, match="no onnx file for the graph prefill"):
+        bundle.graph_path("prefill", "onnx")
+
+
+def test_changed_file_is_refused_and_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    (folder / "step.onnx").write_bytes(b"grapH")
+    with pytest.raises(BundleError, match="has another sha256 than the manifest says") as refused:
+        open_bundle(folder)
+    assert refused.value.path == folder / "step.onnx"
+
+
+def test_file_of_another_size_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    (folder / "README.md").write_bytes(b"card, longer")
+    with pytest.raises(BundleError, match="has 12 bytes, the manifest says 4"):
+        open_bundle(folder)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(BundleError, match="is no plain file of the bundle"):
+        open_bundle(folder)
+
+
+def test_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    (tmp_path / "outside").write_bytes(FILES["step.onnx"])
+    (folder / "step.onnx").unlink()
+    (folder / "step.onnx").symlink_to(tmp_path / "outside")
+    with pytest.raises(BundleError, match="is no plain file of the bundle"):
+        open_bundle(folder)
+
+
+def test_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"manifest\.json: is missing"):
+        open_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "manifest: Invalid JSON"), ("[]", "manifest: "), ('{"name": "m"}', "format_version: Field")],
+)
+def test_malformed_manifest_is_refused_and_the_place_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(BundleError, match=message):
+        open_bundle(tmp_path)
+
+
+def test_manifest_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(b" " * (MAX_MANIFEST_BYTES + 1))
+    with pytest.raises(BundleError, match="a manifest has at most"):
+        open_bundle(tmp_path)
+
+
+def test_error_is_one_line_that_says_what_and_where(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1", format_version=7)
+    with pytest.raises(BundleError) as refused:
+        open_bundle(folder)
+    assert str(refused.value).startswith(f"{folder / 'manifest.json'}: format_version: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_repository_lists_models_by_name_and_versions_by_number(tmp_path: Path) -> None:
+    for name in ("b/10", "b/9", "a/1", "b/latest", "b/.export-x"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in discover(tmp_path)]
+    assert found == ["a/1", "b/9", "b/10"]
+
+
+def test_repository_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="is no folder"):
+        list(discover(tmp_path / "nowhere"))
+
+
+def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
