@@ -48,7 +48,7 @@ def fetch_command(*, names: Sequence[str], data_dir: Path | None, as_json: bool)
                 located = locate(file, folder)
             except (ModelsError, OSError) as error:
                 raise click.ClickException(str(error)) from error
-            checked = "verified" if file.sha256 else "recorded"
+            checked = "verified" if located.known else "not a known version, recorded"
             if as_json:
                 click.echo(json.dumps({"data_set": name, "file": str(located.path), "sha256": located.sha256}))
             else:

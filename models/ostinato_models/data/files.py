@@ -27,22 +27,25 @@ class DataFile:
     Attributes:
         name: path inside the data folder.
         address: canonical address, or None for a file that only a prepared folder has.
-        sha256: accepted versions. Empty when the content at the address changes over time, or
-            its hash could not be verified: then the hash is recorded, not checked.
+        sha256: known versions.
+        renewed: whether the content at the address changes now and then: a version that is not a
+            known one is then used with a warning, and its hash recorded, rather than refused.
     """
 
     name: str
     address: str | None
-    sha256: tuple[str, ...] = ()
+    sha256: tuple[str, ...]
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedFile:
-    """A file that is on this machine, with the hash it has."""
+    """A file that is on this machine, with the hash it has and whether that is a known one."""
 
     name: str
     path: Path
     sha256: str
+    known: bool
 
 
 def default_folder() -> Path:
@@ -60,16 +63,19 @@ def locate(file: DataFile, folder: Path) -> LocatedFile:
     """Find a file in the data folder, or fetch it, and check its hash.
 
     Raises:
-        DataHashError: the file's hash is not an accepted one.
+        DataHashError: the file's hash is not a known one, and its address does not renew it.
         DataMissingError: the file is not there and could not be fetched.
     """
     path = folder / file.name
     if not path.is_file():
         _fetch(file, path)
     actual = sha256_of(path)
-    if file.sha256 and actual not in file.sha256:
+    known = actual in file.sha256
+    if not known and not file.renewed:
         raise DataHashError(path, actual, file.sha256)
-    return LocatedFile(file.name, path, actual)
+    if not known:
+        LOGGER.warning("%s is another version than the known ones: sha256 %s", path, actual)
+    return LocatedFile(file.name, path, actual, known)
 
 
 def sha256_of(path: Path) -> str:

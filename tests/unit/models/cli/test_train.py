@@ -16,12 +16,26 @@ def test_a_quick_training_prints_its_record_as_json(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
 
     result = CliRunner().invoke(
-        train, ["sentiment", "--out", "runs/one", "--epochs", "1", "--cell", "gru", "--data-dir", "data", "--json"]
+        train,
+        [
+            "sentiment",
+            "--out",
+            "runs/one",
+            "--epochs",
+            "1",
+            "--threads",
+            "1",
+            "--cell",
+            "gru",
+            "--data-dir",
+            "data",
+            "--json",
+        ],
     )
 
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
-    assert record["command"] == "ostinato train sentiment --out runs/one --epochs 1 --cell gru"
+    assert record["command"] == "ostinato train sentiment --out runs/one --epochs 1 --threads 1 --cell gru"
     assert record["model"]["cell"] == "gru"
     assert record["results"].keys() == {"test_loss", "accuracy"}
     assert "epoch 1" in result.stderr
@@ -98,4 +112,4 @@ def test_data_fetch_reports_a_set_from_the_folder(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "fra-eng.zip" in result.stdout
-    assert "(recorded)" in result.stdout
+    assert "not a known version, recorded" in result.stdout

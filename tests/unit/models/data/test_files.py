@@ -29,6 +29,7 @@ def test_a_present_file_with_a_known_hash_is_used_as_it_is(folder: Path) -> None
     assert is_present(file, folder)
     assert located.path == folder / "set" / "file.txt"
     assert located.sha256 == SHA256
+    assert located.known
 
 
 def test_another_content_is_refused_with_both_hashes(folder: Path) -> None:
@@ -40,13 +41,19 @@ def test_another_content_is_refused_with_both_hashes(folder: Path) -> None:
     assert str(folder) in str(caught.value)
 
 
-def test_a_file_whose_source_changes_is_recorded_rather_than_checked(folder: Path) -> None:
-    assert locate(DataFile("set/file.txt", None), folder).sha256 == SHA256
+def test_another_version_of_a_renewed_file_is_used_with_a_warning(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    located = locate(DataFile("set/file.txt", None, ("0" * 64,), renewed=True), folder)
+
+    assert located.sha256 == SHA256
+    assert not located.known
+    assert SHA256 in caplog.text
 
 
 def test_a_file_that_only_a_folder_can_have_is_reported_missing(tmp_path: Path) -> None:
     with pytest.raises(DataMissingError) as caught:
-        locate(DataFile("set/other.txt", None), tmp_path)
+        locate(DataFile("set/other.txt", None, (SHA256,)), tmp_path)
 
     assert caught.value.name == "set/other.txt"
 
@@ -55,7 +62,7 @@ def test_a_file_that_cannot_be_fetched_names_its_address(tmp_path: Path) -> None
     address = "http://127.0.0.1:9/file.txt"  # the discard port: nothing listens
 
     with pytest.raises(DataMissingError, match=address):
-        locate(DataFile("set/other.txt", address), tmp_path)
+        locate(DataFile("set/other.txt", address, (SHA256,)), tmp_path)
 
     assert not (tmp_path / "set" / "other.txt").exists()
 
