@@ -112,7 +112,7 @@ def _write(source: Source, target: Target, as_json: bool) -> None:
     console = Console(file=sys.stderr)
     columns = TextColumn(f"{target.name} {{task.description}}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=steps(source, target))
+        task = progress.add_task("", total=steps(target))
 
         def report(what: str) -> None:
             progress.update(task, description=what, advance=1)

@@ -52,9 +52,14 @@ def graphs_of(source: Source) -> TaskGraphs:
             return TranslationGraphs(translator.config, source.weights, source.vocabulary(), translator)
 
 
+def onnx_model(graphs: TaskGraphs, name: str, artifact: Artifact) -> onnx.ModelProto:
+    """A graph as ONNX, in the precision of the artifact."""
+    return graphs.onnx(name, "int8" if artifact == "onnx-int8" else "fp32")
+
+
 def write_artifact(graphs: TaskGraphs, name: str, artifact: Artifact, path: Path) -> None:
-    """Write a graph in one format."""
+    """Write one graph, complete in itself, in one format."""
     if artifact == "torchscript":
         save_trace(graphs.torch(name), graphs.signatures()[name].inputs, path)
     else:
-        onnx.save_model(graphs.onnx(name, "int8" if artifact == "onnx-int8" else "fp32"), path)
+        onnx.save_model(onnx_model(graphs, name, artifact), path)

@@ -27,8 +27,9 @@ from ostinato_models.export.card import model_card
 from ostinato_models.export.datasets import describe
 from ostinato_models.export.errors import ExportError
 from ostinato_models.export.execution import one_thread
-from ostinato_models.export.graphs import TaskGraphs, graphs_of, write_artifact
+from ostinato_models.export.graphs import TaskGraphs, graphs_of, onnx_model, write_artifact
 from ostinato_models.export.parity import measure_parity
+from ostinato_models.export.shared_tensors import save_graphs
 from ostinato_models.export.source import RECORD, Source
 
 ALL_ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx", "torchscript")
@@ -61,7 +62,7 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
     Args:
         source: the trained network.
         target: where the bundle goes.
-        report: told the name of every file as it is written or checked.
+        report: told what is written or checked next.
 
     Returns:
         The bundle's folder.
@@ -86,9 +87,9 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
     return target.folder
 
 
-def steps(source: Source, target: Target) -> int:
-    """How many times `write_bundle` reports: once for each file, and once for each artifact's parity."""
-    return (len(graphs_of(source).served) + 1) * len(target.artifacts)
+def steps(target: Target) -> int:
+    """How many times `write_bundle` reports: for each artifact when it is written and when it is checked."""
+    return 2 * len(target.artifacts)
 
 
 def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], None]) -> None:
@@ -98,17 +99,27 @@ def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], 
     (folder / "tokenizer.json").write_text(source.tokenizer, encoding="utf-8")
     (folder / RECORD).write_text(json.dumps(source.record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     files: dict[str, dict[Artifact, str]] = {name: {} for name in graphs.served}
-    for name in graphs.served:
-        for artifact in target.artifacts:
+    for artifact in target.artifacts:
+        for name in graphs.served:
             files[name][artifact] = f"{name}.{_SUFFIXES[artifact]}"
-            report(files[name][artifact])
-            write_artifact(graphs, name, artifact, folder / files[name][artifact])
+        report(artifact)
+        _write_graphs(folder, graphs, artifact, {name: files[name][artifact] for name in files})
     parity: list[Parity] = []
     for artifact in target.artifacts:
         report(f"parity of {artifact}")
         parity += measure_parity(source, graphs, artifact, {name: folder / files[name][artifact] for name in files})
     manifest = _manifest(source, target, graphs, files, parity)
     write_manifest(folder, manifest, source.record)
+
+
+def _write_graphs(folder: Path, graphs: TaskGraphs, artifact: Artifact, files: Mapping[str, str]) -> None:
+    """Write all graphs in one format."""
+    if artifact == "torchscript":
+        for name, file in files.items():
+            write_artifact(graphs, name, artifact, folder / file)
+    else:
+        models = {folder / file: onnx_model(graphs, name, artifact) for name, file in files.items()}
+        save_graphs(models, folder / f"tensors.{_SUFFIXES[artifact].removesuffix('onnx')}bin")
 
 
 def _manifest(

@@ -25,7 +25,7 @@ def test_shipped_bundle_derives_every_onnx_file_to_the_byte(task: Task, tmp_path
     names = sorted(path.name for path in complete.iterdir())
     assert sorted(path.name for path in derived.iterdir()) == names
     for name in names:
-        if name.endswith((".onnx", ".safetensors")) or name == "tokenizer.json":
+        if name.endswith((".onnx", ".bin", ".safetensors")) or name == "tokenizer.json":
             assert (derived / name).read_bytes() == (complete / name).read_bytes(), name
 
 
