@@ -25,7 +25,7 @@ QUANTIZED: Mapping[str, float] = {
     "logprob": 1.0,
     "probability": 0.05,
     "state": 1.0,
-    "memory": 0.1,
+    "memory": 0.2,
     "attention": 0.2,
     "tokens": 0.2,
 }
