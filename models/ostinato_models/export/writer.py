@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import save
 
 from ostinato_bundle import (
@@ -23,6 +24,7 @@ from ostinato_bundle import (
     file_sha256,
     open_bundle,
 )
+from ostinato_bundle.manifest import ModelName
 from ostinato_models.export.card import model_card
 from ostinato_models.export.datasets import describe
 from ostinato_models.export.errors import ExportError
@@ -71,6 +73,10 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
         ParityError: an artifact's numbers are too far from PyTorch's; nothing is written.
         ExportError: the bundle cannot be written.
     """
+    try:
+        TypeAdapter(ModelName).validate_python(target.name)
+    except ValidationError:
+        raise ExportError(f"{target.name!r} is no model name: lower-case letters, digits, '.', '_' and '-'") from None
     try:
         target.folder.parent.mkdir(parents=True, exist_ok=True)
         # In the same file system, so that the last step is a rename; the name is no version, so nobody serves it.

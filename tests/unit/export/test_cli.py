@@ -50,3 +50,11 @@ def test_unfinished_training_exits_with_1_and_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == f"Error: {tmp_path / 'config.json'} is missing: is the training finished?\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_name_that_no_server_would_serve_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    bundle = build_tiny_bundle(tmp_path, "sentiment")
+    result = run("--bundle", bundle, "--out", tmp_path / "out", "--name", "../escape")
+    assert result.exit_code == 1
+    assert "'../escape' is no model name" in result.stderr
+    assert not (tmp_path / "out").exists()
