@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ostinato_models.data.examples import ReferencedSentence, SentencePair, TranslationCorpus
-from ostinato_models.networks import Seq2Seq, Seq2SeqConfig
+from ostinato_models.networks import Memory, Seq2Seq, Seq2SeqConfig
+from ostinato_models.networks.cells import State
 from ostinato_models.tokenization import BEGIN_ID, END_ID, train_byte_pair_tokenizer
 from ostinato_models.training.configuration import TrainingConfig
 from ostinato_models.training.translation_task import TranslationTask, greedy, scheduled_sampling, spread
@@ -27,7 +28,12 @@ def fed(model: Seq2Seq, forcing: float) -> tuple[Tensor, Tensor]:
     """The logits of a pass, and the tokens that the decoder was fed."""
     seen: list[Tensor] = []
     decode = model.decode
-    model.decode = lambda tokens, memory, state: (seen.append(tokens), decode(tokens, memory, state))[1]  # type: ignore[method-assign]
+
+    def watched(tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None, State]:
+        seen.append(tokens)
+        return decode(tokens, memory, state)
+
+    model.decode = watched  # type: ignore[method-assign]
     return scheduled_sampling(model, SOURCE, LENGTHS, INPUTS, forcing), torch.cat(seen, dim=1)
 
 
