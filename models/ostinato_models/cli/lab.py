@@ -89,16 +89,18 @@ def _run(name: str, preset: PresetName, out: Path, seed: int | None) -> Outcome:
         settings = replace(settings, seed=seed)
         command += ["--seed", str(seed)]
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work, not after
-    started = time.perf_counter()
+    started, computed = time.perf_counter(), time.process_time()
     with _progress(name) as progress:
         task = progress.add_task("", total=None)
         result = experiment.run(settings, lambda done, total: progress.update(task, completed=done, total=total))
     seconds = time.perf_counter() - started
+    processor_seconds = time.process_time() - computed
     report = experiment.report(result)
     provenance = Provenance(
         command=" ".join([*command, "--out", "DIR"]),
         settings={field.name: getattr(settings, field.name) for field in fields(settings)},
         seconds=seconds,
+        processor_seconds=processor_seconds,
         versions={"Python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
     )
     files = tuple(str(path) for path in write_report(report, provenance, out))

@@ -2,7 +2,7 @@
 
 >>> table = Table("squares", ("n", "n²"), ((1, 1), (2, 4)))
 >>> report = Report("Squares", "How do they grow?", ("Fast.",), "By hand.", (), (table,))
->>> write_report(report, Provenance("ostinato lab squares", {}, 0.1, {}), Path("out"))
+>>> write_report(report, Provenance("ostinato lab squares", {}, 0.1, 0.1, {}), Path("out"))
 [PosixPath('out/squares.csv'), PosixPath('out/report.md')]
 """
 
@@ -88,12 +88,14 @@ class Provenance:
         command: what to type to get it again.
         settings: every setting by name.
         seconds: how long it took.
+        processor_seconds: what of it was computing; the rest went to others on a busy machine.
         versions: what it ran on, by name.
     """
 
     command: str
     settings: Mapping[str, object]
     seconds: float
+    processor_seconds: float
     versions: Mapping[str, str]
 
 
@@ -142,7 +144,10 @@ def render(report: Report, provenance: Provenance) -> str:
     blocks += ["## How it was measured", report.method, "## How it was run"]
     blocks.append(f"```\n{provenance.command}\n```")
     ran_on = ", ".join(f"{name} {value}" for name, value in provenance.versions.items())
-    blocks.append(f"{provenance.seconds:.0f} s{' with ' if ran_on else ''}{ran_on}.")
+    blocks.append(
+        f"{provenance.processor_seconds:.0f} s of processor time, {provenance.seconds:.0f} s in all"
+        f"{', with ' if ran_on else ''}{ran_on}."
+    )
     settings = tuple((name, _plain(value)) for name, value in provenance.settings.items())
     if settings:
         blocks.append(_markdown_table(Table("settings", ("setting", "value"), settings)))

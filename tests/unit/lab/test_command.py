@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +13,14 @@ from click.testing import CliRunner
 
 from ostinato_models.cli.lab import lab
 from ostinato_models.lab.gradient_flow import experiment as gradient_flow
+from ostinato_models.lab.gradient_flow.settings import PRESETS, GradientFlowSettings
+from ostinato_models.presets import PresetName
 
 FILES = ["profiles.png", "reach.png", "bounds.png", "clipping.png", "reach.csv", "profiles.csv", "clipping.csv"]
 
 
 TINY = replace(
-    gradient_flow.PRESETS["quick"],
+    PRESETS["quick"],
     hidden_size=8,
     embedding_size=4,
     batch_size=2,
@@ -32,7 +35,7 @@ TINY = replace(
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """gradient-flow in a size for tests, under the names of its presets."""
-    presets = MappingProxyType({"quick": TINY, "full": TINY})
+    presets: Mapping[PresetName, GradientFlowSettings] = MappingProxyType({"quick": TINY, "full": TINY})
     monkeypatch.setattr(gradient_flow, "EXPERIMENT", replace(gradient_flow.EXPERIMENT, presets=presets))
 
 

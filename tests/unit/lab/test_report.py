@@ -10,7 +10,7 @@ from PIL import Image
 
 from ostinato_models.lab.report import Cell, Plot, Provenance, Report, Table, format_cell, render, write_report
 
-PROVENANCE = Provenance("ostinato lab squares --out DIR", {"seed": 3, "sizes": (1, 2)}, 61.6, {"torch": "2.13.0"})
+PROVENANCE = Provenance("ostinato lab squares --out DIR", {"seed": 3, "sizes": (1, 2)}, 61.6, 9.7, {"torch": "2.13.0"})
 
 
 def squares() -> Report:
@@ -50,7 +50,7 @@ def test_says_what_was_found_and_how_it_was_run() -> None:
         "By hand.",
         "## How it was run",
         "```\nostinato lab squares --out DIR\n```",
-        "62 s with torch 2.13.0.",
+        "10 s of processor time, 62 s in all, with torch 2.13.0.",
         "| setting | value |\n|---|---|\n| seed | 3 |\n| sizes | 1, 2 |",
         "The numbers: [squares.csv](squares.csv).\n",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from ostinato_models.lab.experiment import Experiment, Watch
 from ostinato_models.lab.gradient_flow.clipping import CLIPPED_NETWORK, Training, train
 from ostinato_models.lab.gradient_flow.figures import draw_bounds, draw_clipping, draw_profiles, draw_reach
-from ostinato_models.lab.gradient_flow.findings import findings
+from ostinato_models.lab.gradient_flow.findings import findings, scientific
 from ostinato_models.lab.gradient_flow.networks import NETWORKS
 from ostinato_models.lab.gradient_flow.profiles import Profile, cases, measure
 from ostinato_models.lab.gradient_flow.settings import PRESETS, GradientFlowSettings
@@ -87,8 +88,8 @@ def report(result: GradientFlowResult) -> Report:
             Plot(
                 "clipping",
                 draw_clipping(result.unclipped, result.clipped),
-                f"The {NETWORKS[CLIPPED_NETWORK].label} at $\\rho$ = {settings.clip_radius:g}, trained with and "
-                "without clipping. A cross marks where a line leaves the picture for good.",
+                f"The {NETWORKS[CLIPPED_NETWORK].label}, started at $\\rho$ = {settings.clip_radius:g}, trained with "
+                f"and without clipping. {_say_path(result.unclipped)} A cross marks where a line leaves for good.",
             ),
         ),
         tables=(_reach_table(profiles), _profile_table(settings, profiles), _clipping_table(result)),
@@ -133,8 +134,20 @@ def _say_tightness(settings: GradientFlowSettings, profiles: tuple[Profile, ...]
     return (
         "For an orthogonal matrix the largest singular value is the spectral radius, and the bound exceeds the linear "
         f"network's norm by a factor of {max(slack['orthogonal']):.3f} a step; what tanh and ReLU lose is their slope. "
-        "The largest singular value of a Gaussian matrix exceeds its spectral radius, and the bound the linear "
-        f"network's norm by a factor of {min(slack['gaussian']):.2f} to {max(slack['gaussian']):.2f} a step."
+        "The largest singular value of a Gaussian matrix exceeds its spectral radius, and the bound exceeds "
+        f"the linear network's norm by a factor of {min(slack['gaussian']):.2f} to {max(slack['gaussian']):.2f} a step."
+    )
+
+
+def _say_path(unclipped: Training) -> str:
+    """The norm of the unclipped gradient at the start and at its largest."""
+    largest = max(norm for norm in unclipped.norms if math.isfinite(norm))
+    return (
+        f"Without it the gradient's norm is {scientific(unclipped.norms[0])} at the first update and "
+        f"{scientific(largest)} at update {unclipped.norms.index(largest) + 1}: updates alone can lead a network to "
+        "where gradients explode."
+        if largest > 10 * unclipped.norms[0]
+        else f"Without it the gradient's norm never exceeds {scientific(largest)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -68,8 +69,13 @@ def draw_bounds(profiles: Sequence[Profile], settings: GradientFlowSettings) -> 
                     axes.plot(share, color=colour, linewidth=1.8, label=rf"$\rho$ = {profile.case.radius:g}")
             axes.axhline(1.0, color=INK, linewidth=1.0, linestyle=DOTTED, label="the bound itself")
             axes.set_yscale("log")
+            axes.minorticks_off()
             axes.set_title(f"{NETWORKS[name].label}, {KINDS[kind]}", fontsize=11, color=INK)
             tidy(axes)
+    lowest = math.log10(panels[0, 0].get_ylim()[0])
+    step = max(1, math.ceil(-lowest / 6))
+    panels[0, 0].set_yticks([10.0**-power for power in range(0, math.ceil(-lowest), step)])
+    panels[0, 0].set_ylim(10.0**lowest, 10.0 ** (step / 2))
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     figure.supxlabel(DISTANCE, fontsize=10, color=INK)
@@ -113,16 +119,24 @@ def draw_clipping(unclipped: Training, clipped: Training) -> Figure:
     figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
+        axes.set_xscale("log")
         axes.set_yscale("log")
     limit = clipped.clip_norm
     for training, colour, label in (
         (unclipped, VERMILION, "unclipped"),
         (clipped, BLUE, f"clipped at {limit:g}"),
     ):
-        _draw_until_gone(left, training.norms, colour, f"{label}: computed", ceiling=NORM_CEILING)
+        _draw_until_gone(left, training.norms, colour, label, ceiling=NORM_CEILING)
         _draw_until_gone(right, training.losses, colour, label, ceiling=LOSS_CEILING)
-    left.plot(range(1, len(clipped.applied) + 1), clipped.applied, color=BLUE, linewidth=1.0, alpha=0.45)
-    left.plot([], [], color=BLUE, linewidth=1.0, alpha=0.45, label=f"clipped at {limit:g}: applied")
+    updates = range(1, len(clipped.applied) + 1)
+    left.plot(
+        updates,
+        clipped.applied,
+        color=INK,
+        linewidth=1.4,
+        linestyle=DOTTED,
+        label=f"clipped at {limit:g}: norm applied",
+    )
     right.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
     right.minorticks_off()
     left.set_ylabel(
@@ -130,9 +144,10 @@ def draw_clipping(unclipped: Training, clipped: Training) -> Figure:
     )
     right.set_ylabel("training loss (nats per character)", fontsize=10, color=INK)
     for axes in (left, right):
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("update (number)", fontsize=10, color=INK)
-        axes.legend(frameon=False, fontsize=9, loc="upper right")
         tidy(axes)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
@@ -144,7 +159,7 @@ def _draw_until_gone(axes: Axes, values: Sequence[float], colour: str, label: st
         updates.append(last + 2)
         drawn.append(ceiling)
         axes.plot(updates[-1], ceiling, marker="x", color=colour, markersize=8, markeredgewidth=2, clip_on=False)
-    axes.plot(updates, drawn, color=colour, linewidth=1.6, label=label)
+    axes.plot(updates, drawn, color=colour, linewidth=1.3, label=label)
     axes.set_ylim(top=ceiling)
 
 

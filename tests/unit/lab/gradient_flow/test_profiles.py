@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from ostinato_models.lab.gradient_flow.networks import NETWORKS, NetworkName, build, unroll
+from ostinato_models.lab.gradient_flow.networks import NETWORKS, Initialisation, NetworkName, build, unroll
 from ostinato_models.lab.gradient_flow.profiles import Case, cases, geometric_mean, gradient_norms, measure, summarise
 from ostinato_models.lab.gradient_flow.settings import PRESETS
 from ostinato_models.lab.gradient_flow.texts import Text
@@ -42,10 +42,9 @@ def test_a_linear_orthogonal_network_attains_the_bound(radius: float) -> None:
     seed=st.integers(0, 2**31),
 )
 def test_no_vanilla_network_passes_the_bound(
-    network: NetworkName, initialisation: str, radius: float, length: int, seed: int
+    network: NetworkName, initialisation: Initialisation, radius: float, length: int, seed: int
 ) -> None:
-    kind = "orthogonal" if initialisation == "orthogonal" else "gaussian"
-    (profile,) = measure(Case(network, kind, radius, length), replace(SMALL, repeats=1, seed=seed), TEXT)
+    (profile,) = measure(Case(network, initialisation, radius, length), replace(SMALL, repeats=1, seed=seed), TEXT)
     assert profile.bounds is not None
     assert (profile.ratios <= profile.bounds * (1 + 1e-9)).all()
 
