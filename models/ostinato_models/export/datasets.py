@@ -31,7 +31,8 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "Continues a text, character by character, in the manner of Shakespeare's plays.",
         "Apache-2.0; the text it was trained on is in the public domain",
         "Tiny Shakespeare: 1,115,394 characters of Shakespeare's plays, collected for char-rnn (Karpathy, 2015). "
-        "The first 90 % are for training, the last 10 % for validation.",
+        "The first 90 % are for training, the last 10 % for validation; there is no third part, so the epoch that is "
+        "kept was chosen on the part that is reported.",
         "It has read one author of about 1600 and nothing else: it knows no facts, no modern English, and repeats the "
         "plays' views of women, foreigners and rank. What it writes has the look of a play and no plot.",
     ),
