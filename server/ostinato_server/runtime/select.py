@@ -50,7 +50,7 @@ def _artifact(bundle: Bundle, device: str, runtime: str, available: frozenset[Ar
         if artifact in available and runtime in ("auto", artifact) and (runtime != "auto" or _usable(artifact, device)):
             return artifact
     has = ", ".join(sorted(available)) or "nothing"
-    wanted = "a usable" if runtime == "auto" else f"an {runtime}"
+    wanted = "usable" if runtime == "auto" else runtime
     raise StartupError(
         f"{bundle.path}: no {wanted} file for every graph on {device} (the bundle has {has}); "
         "`ostinato export --bundle` derives the others"
