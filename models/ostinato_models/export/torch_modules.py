@@ -49,7 +49,8 @@ class GenerationStep(GenerationPrefill):
         """Take and give what the step's signature declares."""
         *state, temperature, top_k, top_p, uniform = rest
         hidden, following = self.read(token.unsqueeze(1), state)
-        logprobs, tokens = self._rank(self.network.output(hidden), self.first)
+        logits = self.network.output(hidden)
+        logprobs, tokens = self._rank(logits, self.first, self.network.config.vocabulary_size)
         drawn = self._sample(logprobs, temperature, top_k, top_p, uniform)
         return (
             tokens.gather(1, drawn).squeeze(1),
@@ -165,12 +166,5 @@ class TranslationStep(nn.Module):
             attention = (shares.squeeze(1),)
         combined = torch.tanh(network.combine(joint))
         logits = nn.functional.linear(combined, network.embedding.weight, network.output_bias)
-        logprobs, tokens = self._rank(logits, self.first)
-        return (
-            tokens[:, 0],
-            logprobs[:, 0],
-            tokens[:, : self.alternatives],
-            logprobs[:, : self.alternatives],
-            *attention,
-            *following,
-        )
+        logprobs, tokens = self._rank(logits, self.first, self.alternatives)
+        return tokens[:, 0], logprobs[:, 0], tokens, logprobs, *attention, *following

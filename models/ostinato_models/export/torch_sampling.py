@@ -6,10 +6,16 @@ import torch
 from torch import Tensor
 
 
-def rank(logits: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and ids of the tokens from `first` on, most probable first, lowest id first among equals."""
-    logprobs, order = torch.sort(torch.log_softmax(logits[:, first:], dim=1), dim=1, descending=True, stable=True)
-    return logprobs, order + first
+def rank(logits: Tensor, first: int, count: int) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and ids (B, count) of the tokens from `first` on, most probable first, then lowest id first."""
+    logprobs = torch.log_softmax(logits[:, first:], dim=1)
+    order = torch.arange(logprobs.size(1), device=logits.device).expand(logprobs.size(0), -1)
+    if count < logprobs.size(1):  # sorting thousands of tokens would take longer than the rest of a step
+        logprobs, order = logprobs.topk(count, dim=1)
+        order, by_id = order.sort(dim=1)
+        logprobs = logprobs.gather(1, by_id)
+    logprobs, by_value = logprobs.sort(dim=1, descending=True, stable=True)
+    return logprobs, order.gather(1, by_value) + first
 
 
 def sample(logprobs: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

@@ -35,7 +35,9 @@ def by_onnx(logits: Array, settings: Arrays) -> Array:
 
 def by_torch(logits: Array, settings: Arrays) -> Array:
     reserved = np.full((len(logits), FIRST), 100.0, np.float32)  # never chosen, however likely
-    logprobs, tokens = torch_sampling.rank(torch.from_numpy(np.concatenate([reserved, logits], axis=1)), FIRST)
+    logprobs, tokens = torch_sampling.rank(
+        torch.from_numpy(np.concatenate([reserved, logits], axis=1)), FIRST, logits.shape[1]
+    )
     drawn = torch_sampling.sample(logprobs, *(torch.from_numpy(np.asarray(value)) for value in settings.values()))
     return np.asarray(tokens.gather(1, drawn).squeeze(1).numpy() - FIRST)
 
@@ -139,3 +141,11 @@ def test_large_vocabulary_is_drawn_from_by_the_same_rule() -> None:
     asked = {**settings(rows=4), "uniform": np.array([0.05, 0.3, 0.6, 0.95], np.float32)}
     logprobs = torch.from_numpy(logits).double().log_softmax(dim=1)
     assert by_onnx(logits, asked).tolist() == choose(logprobs, **asked).tolist()
+
+
+def test_best_few_are_those_of_the_full_order_lowest_id_first_among_equals() -> None:
+    logits = torch.tensor([[9.0, 1.0, 3.0, 2.0, 3.0, 0.5, 2.0, 1.5]])
+    _, tokens = torch_sampling.rank(logits, 1, 5)
+    assert tokens.tolist() == [[2, 4, 3, 6, 7]]
+    _, everything = torch_sampling.rank(logits, 1, 7)
+    assert everything.tolist() == [[2, 4, 3, 6, 7, 1, 5]]
