@@ -7,7 +7,10 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +22,14 @@ from ostinato_server.errors import StartupError
 _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
 """Where the shipped bundles are in a checkout."""
 
+_DEFAULTS = {field.name: field.default for field in fields(ServerConfig)}
+
+
+def _option(flag: str, name: str, kind: click.ParamType[Any], text: str, metavar: str | None = None) -> Callable[..., Any]:
+    """A flag that sets a field of the configuration, whose default it shows."""
+    default = _DEFAULTS[name]
+    return click.option(flag, name, type=kind, default=default, show_default=True, help=text, metavar=metavar)
+
 
 @click.command()
 @click.option(
@@ -28,98 +39,45 @@ _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
     metavar="DIR",
     help="Folder of the model bundles.  [default: repository/, else the shipped models]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=50051,
-    show_default=True,
-    help="gRPC port; 0 lets the kernel choose.",
+@_option("--host", "host", click.STRING, "Address to listen on.")
+@_option("--port", "port", click.IntRange(0, 65535), "gRPC port; 0 lets the kernel choose.")
+@_option("--metrics-port", "metrics_port", click.IntRange(0, 65535), "Port of /metrics; 0 lets the kernel choose.")
+@_option("--device", "device", click.Choice(["auto", "cpu", "cuda"]), "Where the models run.")
+@_option(
+    "--runtime",
+    "runtime",
+    click.Choice(["auto", "onnx", "onnx-int8", "torchscript"]),
+    "What runs them; auto takes the fastest that the bundle and the device have.",
 )
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    default=9464,
-    show_default=True,
-    help="Port of /metrics; 0 lets the kernel choose.",
-)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option(
-    "--runtime", type=click.Choice(["auto", "onnx", "onnx-int8", "torchscript"]), default="auto", show_default=True
-)
-@click.option(
-    "--max-concurrency",
-    type=click.IntRange(1, 4096),
-    default=64,
-    show_default=True,
-    help="Streams that one model advances together.",
-)
-@click.option(
-    "--max-queue",
-    type=click.IntRange(0, 1_000_000),
-    default=1024,
-    show_default=True,
-    help="Requests that may wait for a slot, per model.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Threads that one step may use."
-)
-@click.option(
+@_option("--max-concurrency", "max_concurrency", click.IntRange(1, 4096), "Streams that one model advances together.")
+@_option("--max-queue", "max_queue", click.IntRange(0, 1_000_000), "Requests that may wait for a slot, per model.")
+@_option("--threads", "threads", click.IntRange(1, 1024), "Threads that one step may use.")
+@_option(
     "--window",
-    type=click.IntRange(1, 1_000_000),
-    default=512,
-    show_default=True,
-    help="Tokens that a reader may lag behind before its stream is parked.",
+    "window",
+    click.IntRange(1, 1_000_000),
+    "Tokens that a reader may lag behind before its stream is parked.",
 )
-@click.option(
+@_option(
     "--max-deadline",
-    type=click.FloatRange(0.001, 86_400),
-    default=300.0,
-    show_default=True,
+    "max_deadline_seconds",
+    click.FloatRange(0.001, 86_400),
+    "The longest a request may take.",
     metavar="SECONDS",
-    help="The longest a request may take.",
 )
-@click.option(
+@_option(
     "--grace",
-    type=click.FloatRange(0, 3600),
-    default=30.0,
-    show_default=True,
+    "grace_seconds",
+    click.FloatRange(0, 3600),
+    "How long running requests may go on after SIGTERM.",
     metavar="SECONDS",
-    help="How long running requests may go on after SIGTERM.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
-def serve(
-    repository: Path | None,
-    host: str,
-    port: int,
-    metrics_port: int,
-    device: str,
-    runtime: str,
-    max_concurrency: int,
-    max_queue: int,
-    threads: int,
-    window: int,
-    max_deadline: float,
-    grace: float,
-    as_json: bool,
-) -> None:
+def serve(repository: Path | None, as_json: bool, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        config = ServerConfig(
-            repository=repository or default_repository(),
-            host=host,
-            port=port,
-            metrics_port=metrics_port,
-            device=device,
-            runtime=runtime,
-            max_concurrency=max_concurrency,
-            max_queue=max_queue,
-            threads=threads,
-            window=window,
-            max_deadline_seconds=max_deadline,
-            grace_seconds=grace,
-        )
+        config = ServerConfig(repository=repository or default_repository(), **settings)
         asyncio.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error
