@@ -153,6 +153,10 @@ def test_a_reader_that_leaves_is_met_in_silence(environment: dict[str, str]) -> 
         assert process.wait(30) == 1
 
 
+def _listen_to_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_quiet_and_exits_130(environment: dict[str, str]) -> None:
     with subprocess.Popen(
         (*OSTINATO, "sentiment", "-", "--json"),
@@ -161,6 +165,8 @@ def test_ctrl_c_is_quiet_and_exits_130(environment: dict[str, str]) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        # A test run in the background ignores SIGINT, and children would inherit that.
+        preexec_fn=_listen_to_ctrl_c,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
