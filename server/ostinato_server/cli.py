@@ -25,7 +25,9 @@ _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
 _DEFAULTS = {field.name: field.default for field in fields(ServerConfig)}
 
 
-def _option(flag: str, name: str, kind: click.ParamType[Any], text: str, metavar: str | None = None) -> Callable[..., Any]:
+def _option(
+    flag: str, name: str, kind: click.ParamType[Any], text: str, metavar: str | None = None
+) -> Callable[..., Any]:
     """A flag that sets a field of the configuration, whose default it shows."""
     default = _DEFAULTS[name]
     return click.option(flag, name, type=kind, default=default, show_default=True, help=text, metavar=metavar)

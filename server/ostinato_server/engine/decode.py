@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from ostinato_server.engine.batch import Batch
 from ostinato_server.engine.observer import EngineObserver
+from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import Preparation
-from ostinato_server.engine.request import Finished, FinishReason, GeneratedToken
+from ostinato_server.engine.request import Finished, FinishReason
 from ostinato_server.engine.scheduler import Scheduler
 from ostinato_server.engine.sequence import EngineSequence
 from ostinato_server.engine.worker import Worker
@@ -38,15 +38,6 @@ class Grant(NamedTuple):
     credit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a step gave one stream: tokens, and how it ended if it has."""
-
-    stream_id: int
-    tokens: Sequence[GeneratedToken]
-    end: Finished | Exception | None = None
-
-
 class DecodeEngine(Worker):
     """Advances all streams of a model together, a step at a time.
 
@@ -55,7 +46,8 @@ class DecodeEngine(Worker):
         batch: The rows.
         preparation: Readies a stream for its first step.
         capacity: Rows that streams may take together.
-        deliver: Takes what the streams were given, after each step; called on the engine's thread.
+        outbox: Decides when tokens go out.
+        deliver: Takes what the streams were given; called on the engine's thread.
         observer: Told what was done.
         clock: Seconds, monotonic.
     """
@@ -66,6 +58,7 @@ class DecodeEngine(Worker):
         batch: Batch,
         preparation: Preparation,
         capacity: int,
+        outbox: Outbox,
         deliver: Callable[[list[Delivery]], None],
         observer: EngineObserver,
         clock: Callable[[], float],
@@ -76,7 +69,7 @@ class DecodeEngine(Worker):
         self._preparation = preparation
         self._scheduler: Scheduler[EngineSequence] = Scheduler(capacity)
         self._credits: dict[int, int] = {}
-        self._deliveries: list[Delivery] = []
+        self._outbox = outbox
         self._deliver = deliver
         self._observer = observer
         self._clock = clock
@@ -92,6 +85,7 @@ class DecodeEngine(Worker):
                 sequence_or_none = self._scheduler.get(stream_id)
                 if sequence_or_none is not None:
                     self._drop(sequence_or_none)
+                    self._outbox.forget(stream_id)
             case Grant(stream_id, credit):
                 if stream_id in self._credits:
                     self._credits[stream_id] += credit
@@ -107,7 +101,7 @@ class DecodeEngine(Worker):
                 self._batch.add(sequence)
         if len(self._batch):
             self._step()
-        self._flush()
+        self._flush(idle=not len(self._batch))
         self._observer.load(self._scheduler.running, self._scheduler.waiting)
         return self._scheduler.running > 0 or self._scheduler.waiting > 0
 
@@ -116,13 +110,13 @@ class DecodeEngine(Worker):
         for sequence in self._scheduler.all():
             if sequence.admitted_at and sequence.saved is None:
                 self._drop(sequence)
-                self._deliveries.append(Delivery(sequence.id, (), EngineFault(self._model)))
-        self._flush()
+                self._outbox.end(sequence.id, (), EngineFault(self._model))
+        self._flush(idle=True)
 
     def _expire(self) -> None:
         for sequence in self._scheduler.expired(self._clock()):
             self._drop(sequence)
-            self._deliveries.append(Delivery(sequence.id, (), DeadlineExpired()))
+            self._outbox.end(sequence.id, (), DeadlineExpired())
 
     def _admit(self) -> None:
         for sequence in self._scheduler.admit():
@@ -144,22 +138,23 @@ class DecodeEngine(Worker):
         generated = 0
         for sequence, reason in accepted:
             tokens, sequence.outbox = sequence.outbox, []
+            first = not sequence.first_token_at
             if tokens:
                 generated += len(tokens)
-                if sequence.first_token_at:
-                    gaps.append(now - sequence.last_token_at)
-                else:
+                if first:
                     sequence.first_token_at = now
                     self._observer.first_token(now - sequence.arrival)
+                else:
+                    gaps.append(now - sequence.last_token_at)
                 sequence.last_token_at = now
             if reason is not None:
                 self._drop(sequence)
-                self._deliveries.append(Delivery(sequence.id, tokens, self._summary(sequence, reason, now)))
+                self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now))
                 continue
             if not sequence.position:  # a beam, or a prompt that is read in steps
                 self._batch.redirect(sequence)
             if tokens:
-                self._deliveries.append(Delivery(sequence.id, tokens))
+                self._outbox.add(sequence.id, tokens, first=first)
                 self._charge(sequence, len(tokens))
         self._observer.stepped(rows, now - started, generated, np.array(gaps))
 
@@ -178,9 +173,9 @@ class DecodeEngine(Worker):
         if sequence.rows:
             self._batch.remove(sequence)
 
-    def _flush(self) -> None:
-        if self._deliveries:
-            deliveries, self._deliveries = self._deliveries, []
+    def _flush(self, *, idle: bool) -> None:
+        deliveries = self._outbox.due(self._clock(), idle=idle)
+        if deliveries:
             self._deliver(deliveries)
 
     @staticmethod

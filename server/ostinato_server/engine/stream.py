@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 
 from ostinato_server.engine.admission import Admission
-from ostinato_server.engine.decode import Cancel, DecodeEngine, Delivery, Grant, Submit
+from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
+from ostinato_server.engine.outbox import Delivery
 from ostinato_server.engine.request import Finished, GeneratedToken
 from ostinato_server.engine.sequence import EngineSequence
 

@@ -16,6 +16,7 @@ from ostinato_server.engine.batch import Batch
 from ostinato_server.engine.classify import ClassifyClient, ClassifyEngine
 from ostinato_server.engine.decode import DecodeEngine
 from ostinato_server.engine.observer import EngineObserver
+from ostinato_server.engine.outbox import Outbox
 from ostinato_server.engine.preparation import Preparation, PromptReading, SourceEncoding
 from ostinato_server.engine.stream import DecodeClient
 from ostinato_server.repository.codec import TextCodec
@@ -80,7 +81,9 @@ class Loader:
         )
         _warm(table, manifest)
         client = DecodeClient(admission, self._config.window, self._clock)
-        engine = DecodeEngine(manifest.name, Batch(table), preparation, capacity, client.deliver, observer, self._clock)
+        engine = DecodeEngine(
+            manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
+        )
         client.connect(engine, self._loop)
         engine.start()
         return DecodeModel(manifest, codec, backend.runtime, backend.device, engine, client)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from tests.unit.server.engine.toy import ToyPrefill, ToyTable, continuation
 
 from ostinato_server.engine.batch import Batch
-from ostinato_server.engine.decode import Cancel, DecodeEngine, Delivery, Grant, Submit
+from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
+from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK, PromptReading
 from ostinato_server.engine.request import Finished, FinishReason, GenerationRequest, SamplingParameters
 from ostinato_server.engine.sequence import SampledSequence
@@ -53,7 +54,7 @@ class Rig:
         self.ends: dict[int, Finished | Exception] = {}
         preparation = PromptReading(self.prefill if prefill else None, ((1,),), None)
         self.engine = DecodeEngine(
-            "toy", Batch(self.table), preparation, capacity, self.deliver, self.observer, self.clock
+            "toy", Batch(self.table), preparation, capacity, Outbox(0.0), self.deliver, self.observer, self.clock
         )
 
     def clock(self) -> float:

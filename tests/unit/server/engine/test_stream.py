@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from ostinato_server.engine.admission import Admission
-from ostinato_server.engine.decode import Cancel, Delivery, Grant, Submit
+from ostinato_server.engine.decode import Cancel, Grant, Submit
+from ostinato_server.engine.outbox import Delivery
 from ostinato_server.engine.request import (
     Finished,
     FinishReason,
