@@ -78,11 +78,17 @@ def _option(
 def serve(repository: Path | None, as_json: bool, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_say_nothing_of_clients_that_left)
     try:
         config = ServerConfig(repository=repository or default_repository(), **settings)
         asyncio.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _say_nothing_of_clients_that_left(record: logging.LogRecord) -> bool:
+    """GRPC logs a traceback when a client closes its connection while a message is being written to it."""
+    return record.exc_info is None or "ExecuteBatchError" not in type(record.exc_info[1]).__name__
 
 
 def default_repository() -> Path:

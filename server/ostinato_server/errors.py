@@ -39,7 +39,7 @@ class ModelNotFound(ServerError):
     """No model of that name and version is loaded."""
 
     def __init__(self, model: str, version: int | None, available: tuple[str, ...]) -> None:
-        wanted = model if version is None else f"{model} version {version}"
+        wanted = repr(model) if version is None else f"{model!r} version {version}"
         loaded = ", ".join(available) or "none"
         super().__init__(f"no model {wanted}; loaded: {loaded}")
         self.model = model

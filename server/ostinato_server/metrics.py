@@ -92,6 +92,7 @@ class ServerMetrics:
         self.step = histogram("step_duration_seconds", "Time of a step, or of a run.", model, TIME_BUCKETS)
         self.running = gauge("requests_running", "Requests that hold a slot.", model)
         self.waiting = gauge("requests_waiting", "Requests that wait for a slot.", model)
+        self.parked = gauge("requests_parked", "Streams that gave up their slot until their reader reads on.", model)
         self.generated = counter("generated_tokens_total", "Tokens generated.", model)
         self.prompt = counter("prompt_tokens_total", "Tokens of prompts, sources and texts accepted.", model)
         self.requests = counter("requests_total", "Requests that ended, by how.", ("model", "task", "outcome"))
@@ -133,6 +134,7 @@ class EngineMetrics:
         self._step = metrics.step.labels(model)
         self._running = metrics.running.labels(model)
         self._waiting = metrics.waiting.labels(model)
+        self._parked = metrics.parked.labels(model)
         self._generated = metrics.generated.labels(model)
         self._prompt = metrics.prompt.labels(model)
 
@@ -157,10 +159,11 @@ class EngineMetrics:
         if len(gaps):
             self._gaps.observe(self._model, gaps)
 
-    def load(self, running: int, waiting: int) -> None:
-        """So many requests run and wait."""
+    def load(self, running: int, waiting: int, parked: int) -> None:
+        """So many requests run, wait for a slot, and wait for their reader."""
         self._running.set(running)
         self._waiting.set(waiting)
+        self._parked.set(parked)
 
 
 def bucket_edge(objective_seconds: float) -> float:

@@ -172,9 +172,10 @@ def invalid(**changes: object) -> pb.GenerateRequest:
         (invalid(temperature=float("inf")), "sampling.temperature", "between 0 and 100, not inf"),
         (invalid(top_p=0.0), "sampling.top_p", "above 0 and at most 1, not 0"),
         (invalid(top_p=1.5), "sampling.top_p", "above 0 and at most 1, not 1.5"),
+        (invalid(top_p=1.0000001), "sampling.top_p", "above 0 and at most 1, not 1.00000012"),
         (invalid(top_p=float("nan")), "sampling.top_p", "above 0 and at most 1, not nan"),
         (invalid(max_tokens=0), "stopping.max_tokens", "between 1 and"),
-        (invalid(max_tokens=2**31), "stopping.max_tokens", "between 1 and"),
+        (invalid(max_tokens=2**31), "stopping.max_tokens", "not 2147483648"),
         (invalid(top_alternatives=1000), "top_alternatives", "between 0 and"),
         (invalid(stop=("",)), "stopping.stop[0] length", "between 1 and 256, not 0"),
         (invalid(stop=("x",) * 17), "stopping.stop", "at most 16 texts, not 17"),
@@ -247,3 +248,31 @@ def test_reader_that_lags_behind_gets_every_character_in_the_end(repository: Pat
         quick = generate(small, ask(seed=2, max_tokens=50))
         assert len(quick.text) == 50
         assert len(fold(slow).text) == 300
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "payload"),
+    [
+        ("Generation", "Generate", b"\x0a\x07char-lm\x1a\x03\xff\xfe\xfd"),
+        ("Generation", "Generate", b"\x0a\xff"),
+        ("Sentiment", "Classify", b"\x0a\x09sentiment\x1a\x03\xed\xa0\x80"),
+        ("Sentiment", "ClassifyStream", b"\x0a\x09sentiment\x1a\x03\xed\xa0\x80"),
+    ],
+    ids=["not UTF-8", "cut off", "unary", "stream"],
+)
+def test_malformed_message_is_an_invalid_argument(
+    server: RunningServer, service: str, method: str, payload: bytes
+) -> None:
+    call: grpc.StreamStreamMultiCallable[bytes, bytes] = server.channel.stream_stream(
+        f"/ostinato.v1.{service}Service/{method}"
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        list(call(iter([payload]), timeout=CALL_SECONDS))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert violation(caught.value) == ("request", "must be a well-formed message whose strings are UTF-8")
+
+
+def test_model_name_too_long_to_repeat_is_an_invalid_argument(server: RunningServer) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        next(server.generation.Generate(pb.GenerateRequest(model="x" * 100_000, prompt="x")))
+    assert violation(caught.value) == ("model", "must have at most 64 characters, not 100000")

@@ -102,6 +102,15 @@ def test_bad_batch_is_refused_whole_naming_the_text(
     assert words in description
 
 
+def test_traces_are_for_small_batches(server: RunningServer) -> None:
+    request = pb.ClassifyBatchRequest(model="sentiment", texts=["fine"] * 16, include_trace=True)
+    assert all(score.trace for score in server.sentiment.ClassifyBatch(request, timeout=CALL_SECONDS).scores)
+    request.texts.append("fine")
+    with pytest.raises(grpc.RpcError) as caught:
+        server.sentiment.ClassifyBatch(request, timeout=CALL_SECONDS)
+    assert violation(caught.value) == ("include_trace", "needs a batch of at most 16 texts, not 17")
+
+
 def test_batch_over_the_bound_is_refused_with_a_retry_hint(repository: Path) -> None:
     with serving(repository, max_concurrency=1, max_queue=2) as small:
         request = pb.ClassifyBatchRequest(model="sentiment", texts=["fine"] * 4)

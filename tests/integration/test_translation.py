@@ -111,6 +111,7 @@ def test_maximum_length_is_kept(server: RunningServer) -> None:
     ("changes", "field", "words"),
     [
         ({"text": ""}, "text", "must not be empty"),
+        ({"text": " \n\u3000"}, "text", "more than white space"),
         ({"text": "cat " * 10_000}, "text", "at most"),
         ({"beam_size": 0}, "beam_size", "between 1 and 8, not 0"),
         ({"beam_size": 9}, "beam_size", "between 1 and 8, not 9"),

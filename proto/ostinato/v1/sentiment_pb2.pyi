@@ -118,7 +118,7 @@ class ClassifyBatchRequest(_message.Message):
     version: _builtins.int
     """Version of the model; the newest one that is loaded when absent."""
     include_trace: _builtins.bool
-    """Send the score after each token too."""
+    """Send the score after each token too; for at most 16 texts."""
     @_builtins.property
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, at least one."""

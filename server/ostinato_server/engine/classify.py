@@ -95,7 +95,7 @@ class ClassifyEngine(Worker):
             self._observer.stepped(len(batch), self._clock() - started, 0, np.zeros(0))
             self._deliver(list(zip(batch, probabilities, strict=True)))
             self._running = []
-        self._observer.load(0, len(self._waiting))
+        self._observer.load(0, len(self._waiting), 0)
         return bool(self._waiting)
 
     def fail(self) -> None:

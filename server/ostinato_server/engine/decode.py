@@ -102,7 +102,7 @@ class DecodeEngine(Worker):
         if len(self._batch):
             self._step()
         self._flush(idle=not len(self._batch))
-        self._observer.load(self._scheduler.running, self._scheduler.waiting)
+        self._observer.load(self._scheduler.running, self._scheduler.waiting, self._scheduler.parked)
         return self._scheduler.running > 0 or self._scheduler.waiting > 0
 
     def fail(self) -> None:

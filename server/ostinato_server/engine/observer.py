@@ -23,5 +23,5 @@ class EngineObserver(Protocol):
     def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
         """One step of ``batch`` rows gave ``generated`` tokens; ``gaps`` are seconds since each stream's last one."""
 
-    def load(self, running: int, waiting: int) -> None:
-        """So many requests run and wait."""
+    def load(self, running: int, waiting: int, parked: int) -> None:
+        """So many requests run, wait for a slot, and wait for their reader."""

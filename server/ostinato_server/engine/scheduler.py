@@ -62,6 +62,11 @@ class Scheduler(Generic[S]):
         """Streams that would run if there were slots."""
         return len(self._alive) - len(self._running) - len(self._parked)
 
+    @property
+    def parked(self) -> int:
+        """Streams that wait for their reader."""
+        return len(self._parked)
+
     def submit(self, stream: S) -> None:
         """Puts a new stream at the end of the queue; it must fit into the slots at all."""
         if stream.width > self.capacity:

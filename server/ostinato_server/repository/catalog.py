@@ -8,6 +8,9 @@ from typing import TypeVar
 from ostinato_server.errors import InvalidArgument, ModelNotFound, WrongTask
 from ostinato_server.repository.model import LoadedModel
 
+MAX_NAME_CHARACTERS = 64
+"""No bundle may have a longer name; a status could not even repeat a very long one."""
+
 M = TypeVar("M", bound=LoadedModel)
 
 
@@ -29,11 +32,13 @@ class Catalog:
         """The model of that name, in that version or else the newest.
 
         Raises:
-            InvalidArgument: The name is empty.
+            InvalidArgument: The name is empty or too long.
             ModelNotFound: No such model is loaded.
         """
         if not name:
             raise InvalidArgument("model", "must name a model; ListModels tells which there are")
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise InvalidArgument("model", f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
         found = [model for model in self._models if model.name == name and version in (None, model.version)]
         if not found:
             raise ModelNotFound(name, version, tuple(sorted({model.name for model in self._models})))
@@ -43,7 +48,7 @@ class Catalog:
         """The model of that name, for a task.
 
         Raises:
-            InvalidArgument: The name is empty.
+            InvalidArgument: The name is empty or too long.
             ModelNotFound: No such model is loaded.
             WrongTask: It does something else.
         """

@@ -17,8 +17,24 @@ def number(field: str, value: float, least: float, most: float) -> float:
         InvalidArgument: It is not.
     """
     if not math.isfinite(value) or not least <= value <= most:
-        raise InvalidArgument(field, f"must be between {least:g} and {most:g}, not {value:g}")
+        raise InvalidArgument(field, f"must be between {plain(least)} and {plain(most)}, not {plain(value)}")
     return value
+
+
+def plain(value: float) -> str:
+    """A number as a person would write it, exact enough to tell any two floats of a request apart."""
+    return str(value) if isinstance(value, int) else f"{value:.9g}"
+
+
+def words(field: str, text: str, model: LoadedModel) -> list[int]:
+    """The tokens of a text that must say something, and keeps to the model's limits.
+
+    Raises:
+        InvalidArgument: The text is empty, blank or too long.
+    """
+    if text and not text.strip():
+        raise InvalidArgument(field, "must hold more than white space")
+    return text_tokens(field, text, model)
 
 
 def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:

@@ -97,7 +97,7 @@ def _sampling(given: generation_pb2.SamplingParameters) -> SamplingParameters:
     top_p = given.top_p if given.HasField("top_p") else 1.0
     fields.number("sampling.temperature", temperature, 0, MAX_TEMPERATURE)
     if not 0 < top_p <= 1:
-        raise InvalidArgument("sampling.top_p", f"must be above 0 and at most 1, not {top_p:g}")
+        raise InvalidArgument("sampling.top_p", f"must be above 0 and at most 1, not {fields.plain(top_p)}")
     fields.number("sampling.top_k", given.top_k, 0, MAX_TOP_K)
     seed = given.seed if given.HasField("seed") else secrets.randbits(64)
     return SamplingParameters(temperature, given.top_k, top_p, seed)

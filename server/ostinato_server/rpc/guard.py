@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from ostinato_server.errors import Draining, ServerError
+from ostinato_server.errors import Draining, InvalidArgument, ServerError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.rpc.status import DETAILS_KEY, code_of, status_of
 
@@ -18,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class _Malformed:
+    """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
 
 
 class Guard(grpc.aio.ServerInterceptor):
@@ -63,10 +68,11 @@ class Guard(grpc.aio.ServerInterceptor):
             )
             if inner is not None
         )
-        wrapped = self._streaming(method, inner) if handler.response_streaming else self._unary(method, inner)
+        checked = _refuse_malformed_stream(inner) if handler.request_streaming else _refuse_malformed(inner)
+        wrapped = self._streaming(method, checked) if handler.response_streaming else self._unary(method, checked)
         result: Handler = make(
             wrapped,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
         return result
@@ -116,6 +122,36 @@ class Guard(grpc.aio.ServerInterceptor):
         if not self._under_way:
             self._idle.set()
         self._metrics.call_ended(watch.method, watch.code.name, time.perf_counter() - watch.started)
+
+
+def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    """Reads a message, or says that it cannot be read instead of raising where gRPC would answer UNKNOWN."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data) if deserialize is not None else data
+        except DecodeError:
+            return _Malformed()
+
+    return read
+
+
+def _well_formed(request: Any) -> Any:
+    if isinstance(request, _Malformed):
+        raise InvalidArgument("request", "must be a well-formed message whose strings are UTF-8")
+    return request
+
+
+def _refuse_malformed(inner: Any) -> Callable[[Any, Context], Any]:
+    return lambda request, context: inner(_well_formed(request), context)
+
+
+def _refuse_malformed_stream(inner: Any) -> Callable[[Any, Context], Any]:
+    async def checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield _well_formed(request)
+
+    return lambda requests, context: inner(checked(requests), context)
 
 
 class _Watch:

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.v1 import sentiment_pb2, sentiment_pb2_grpc
-from ostinato_server.errors import InvalidArgument, ServerError
+from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import ClassifyModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
 
 if TYPE_CHECKING:
     from ostinato.v1.sentiment_pb2_grpc import _MaybeAsyncIterator, _ServicerContext
+
+MAX_TRACED_TEXTS = 16
+"""Texts of a batch that asks for traces: a trace runs the model once for every token."""
 
 STREAM_WINDOW = 64
 """Texts of one stream that may be under way; the next one is read when the oldest has been answered."""
@@ -41,7 +44,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         """Scores one text."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
         with self._desk.count(model):
-            tokens = fields.text_tokens("text", request.text, model)
+            tokens = fields.words("text", request.text, model)
             (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyResponse(score=score)
 
@@ -54,7 +57,11 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
             limit = model.limits.max_batch_texts
             if not 1 <= len(request.texts) <= limit:
                 raise InvalidArgument("texts", f"must be 1 to {limit} texts, not {len(request.texts)}")
-            texts = [fields.text_tokens(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
+            if request.include_trace and len(request.texts) > MAX_TRACED_TEXTS:
+                raise InvalidArgument(
+                    "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
+                )
+            texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
             scores = await self._score(model, texts, request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyBatchResponse(scores=scores)
 
@@ -91,7 +98,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                     model = self._find(request.model, request.version if request.HasField("version") else None)
                 await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
                 number += 1
-        except ServerError as error:
+        except Exception as error:  # whatever it is, the stream must end with it
             failed: Answer = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             await answers.put(failed)
@@ -106,7 +113,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         context: _ServicerContext,
     ) -> sentiment_pb2.ClassifyStreamResponse:
         with self._desk.count(model):
-            tokens = fields.text_tokens("text", request.text, model)
+            tokens = fields.words("text", request.text, model)
             (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyStreamResponse(
             request_id=request.request_id, sequence_number=sequence_number, score=score

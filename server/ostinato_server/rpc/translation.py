@@ -67,7 +67,7 @@ def read_request(request: translation_pb2.TranslateRequest, model: DecodeModel, 
     fields.number("length_penalty", penalty, 0, MAX_LENGTH_PENALTY)
     fields.number("max_tokens", max_tokens, 1, limits.max_new_tokens)
     return TranslationRequest(
-        source=tuple(fields.text_tokens("text", request.text, model)),
+        source=tuple(fields.words("text", request.text, model)),
         beam_size=beam_size,
         length_penalty=penalty,
         max_tokens=max_tokens,

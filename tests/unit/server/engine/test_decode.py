@@ -24,6 +24,7 @@ class Counts:
         self.generated = 0
         self.first_tokens = 0
         self.gaps = 0
+        self.parked = 0
 
     def admitted(self, queue_seconds: float) -> None:
         pass
@@ -38,8 +39,9 @@ class Counts:
         self.generated += generated
         self.gaps += len(gaps)
 
-    def load(self, running: int, waiting: int) -> None:
+    def load(self, running: int, waiting: int, parked: int) -> None:
         self.running.append(running)
+        self.parked = parked
 
 
 class Rig:
@@ -177,6 +179,7 @@ def test_stream_whose_reader_is_slow_is_parked_and_goes_on_exactly_where_it_stop
     rig.submit(2, [2], max_tokens=20)
     rig.run()
     assert len(rig.tokens[1]) == 5
+    assert rig.observer.parked == 1
     assert rig.tokens[2] == continuation([2], 20)
     rig.engine.handle(Grant(1, 5))
     rig.run()
