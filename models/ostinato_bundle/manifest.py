@@ -61,14 +61,6 @@ class Graph(_Record):
         """The per-stream constants that the graph takes: inputs named ``memory_0``, …, shape (batch, source, …)."""
         return tuple(tensor for tensor in self.inputs if re.fullmatch(r"memory_\d+", tensor.name))
 
-    def has_input(self, name: str) -> bool:
-        """Whether the graph takes a tensor of that name."""
-        return any(tensor.name == name for tensor in self.inputs)
-
-    def has_output(self, name: str) -> bool:
-        """Whether the graph gives a tensor of that name."""
-        return any(tensor.name == name for tensor in self.outputs)
-
     @model_validator(mode="after")
     def _state_returns(self) -> Graph:
         given = {tensor.name: tensor for tensor in self.outputs}

@@ -82,9 +82,9 @@ class DecodeEngine(Worker):
                 self._scheduler.submit(sequence)
                 self._observer.read_prompt(len(sequence.source))
             case Cancel(stream_id):
-                sequence_or_none = self._scheduler.get(stream_id)
-                if sequence_or_none is not None:
-                    self._drop(sequence_or_none)
+                ended = self._scheduler.get(stream_id)
+                if ended is not None:
+                    self._drop(ended)
                     self._outbox.forget(stream_id)
             case Grant(stream_id, credit):
                 if stream_id in self._credits:

@@ -67,7 +67,7 @@ class Worker:
             except Exception:
                 logger.exception("%s: unexpected error; its requests fail, the engine goes on", self._thread.name)
                 self.fail()
-                busy = False
+                busy = True  # what has not failed may be waiting, and no message would wake it
 
     def _drain(self, wait: bool) -> bool:
         """Handles all messages that are there, waiting for the first one if asked to; false when told to stop."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from ostinato_server.metrics import TIME_BUCKETS, GapHistogram, bucket_edge
+from ostinato_server.metrics import TIME_BUCKETS, GapHistogram
 
 
 def samples(registry: CollectorRegistry, name: str) -> dict[tuple[str, str], float]:
@@ -37,9 +37,3 @@ def test_buckets_start_at_100_microseconds_and_grow_by_half() -> None:
     assert TIME_BUCKETS[-1] > 60
     for low, high in itertools.pairwise(TIME_BUCKETS):
         assert high / low == pytest.approx(1.5, rel=1e-3)
-
-
-def test_objective_is_rounded_up_to_an_edge() -> None:
-    assert bucket_edge(1e-4) == 1e-4
-    assert bucket_edge(0.05) in TIME_BUCKETS
-    assert bucket_edge(0.05) >= 0.05
