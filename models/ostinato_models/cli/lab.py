@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from ostinato_models.cli.options import json_option
+from ostinato_models.cli.options import data_dir_option, json_option
+from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
 from ostinato_models.lab.catalogue import CATALOGUE, load_experiment
 from ostinato_models.lab.errors import UnknownExperimentError
@@ -40,8 +41,11 @@ PACKAGES = ("torch", "numpy")
     help="Folder for report.md, the tables (CSV) and the plots (PNG).",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Decides every random number.  [default: the preset's]")
+@data_dir_option
 @json_option
-def lab(*, name: str | None, preset: PresetName, out: Path | None, seed: int | None, as_json: bool) -> None:
+def lab(
+    *, name: str | None, preset: PresetName, out: Path | None, seed: int | None, data_dir: Path | None, as_json: bool
+) -> None:
     r"""Run the experiment NAME and write its report; without NAME, list the experiments.
 
     \b
@@ -53,7 +57,7 @@ def lab(*, name: str | None, preset: PresetName, out: Path | None, seed: int | N
     if name in CATALOGUE and out is None:
         raise click.UsageError("--out DIR says where the report goes.")
     try:
-        outcome = _run(name, preset, out or Path(), seed)
+        outcome = _run(name, preset, out or Path(), seed, data_dir or default_folder())
     except UnknownExperimentError as error:
         raise click.BadParameter(str(error), param_hint="NAME") from error
     except (ModelsError, OSError) as error:
@@ -78,8 +82,9 @@ class Outcome:
     files: tuple[str, ...]
 
 
-def _run(name: str, preset: PresetName, out: Path, seed: int | None) -> Outcome:
+def _run(name: str, preset: PresetName, out: Path, seed: int | None, data_dir: Path) -> Outcome:
     """Run the experiment `name` and write its report into `out`."""
+    from ostinato_models.lab.experiment import Context
     from ostinato_models.lab.report import Provenance, write_report  # matplotlib is slow to import
 
     experiment = load_experiment(name)
@@ -92,7 +97,10 @@ def _run(name: str, preset: PresetName, out: Path, seed: int | None) -> Outcome:
     started, computed = time.perf_counter(), time.process_time()
     with _progress(name) as progress:
         task = progress.add_task("", total=None)
-        result = experiment.run(settings, lambda done, total: progress.update(task, completed=done, total=total))
+        context = Context(
+            watch=lambda done, total: progress.update(task, completed=done, total=total), data_dir=data_dir
+        )
+        result = experiment.run(settings, context)
     seconds = time.perf_counter() - started
     processor_seconds = time.process_time() - computed
     report = experiment.report(result)

@@ -78,12 +78,11 @@ def train(
     from ostinato_models.training.run import train as run
 
     try:
-        chosen = find_preset(task, preset_name)
+        chosen = find_preset(task, preset_name, dataset)
         given = {name: value for name, value in changes.items() if value is not None}
         chosen = replace(
             _with_network(chosen, cell, attention),
             training=replace(chosen.training, **given),
-            dataset=dataset or chosen.dataset,
         )
         record = run(
             chosen,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
 from ostinato_models.lab.report import Report
@@ -11,6 +12,19 @@ from ostinato_models.presets import PresetName
 
 Watch: TypeAlias = Callable[[int, int], None]
 """Is told how much of the work is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What an experiment finds around it; results depend on the settings and these files alone.
+
+    Attributes:
+        watch: told how far the work is.
+        data_dir: the folder of the data sets; only ``full`` presets read it.
+    """
+
+    watch: Watch
+    data_dir: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +48,10 @@ class Experiment(Generic[SettingsT, ResultT]):
 
     Attributes:
         presets: its settings; ``quick`` takes seconds, ``full`` is what `docs/experiments` shows.
-        run: measures; equal settings give an equal result.
+        run: measures; equal settings give an equal result, timings aside.
         report: says in words, tables and figures what was measured.
     """
 
     presets: Mapping[PresetName, SettingsT]
-    run: Callable[[SettingsT, Watch], ResultT]
+    run: Callable[[SettingsT, Context], ResultT]
     report: Callable[[ResultT], Report]

@@ -26,14 +26,22 @@ from ostinato_models.tokenization.vocabulary import (
 def train_byte_pair_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """Learn byte-level byte-pair encoding (Sennrich et al., 2016; Radford et al., 2019).
 
-    Every text can be encoded and decodes to exactly itself; no token is ever unknown. Ids 0 to 3
-    are ``<pad>``, ``<unk>``, ``<s>`` and ``</s>``, which no text encodes to.
+    Every text can be encoded and decodes to itself, accents composed (NFC) and with one kind of
+    space and apostrophe, whichever a person typed; no token is ever unknown. Ids 0 to 3 are
+    ``<pad>``, ``<unk>``, ``<s>`` and ``</s>``, which no text encodes to.
 
     Args:
         texts: what to learn from, both languages together for translation.
         vocabulary_size: tokens in all, the 4 reserved and the 256 bytes included.
     """
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(Regex("[\u00a0\u202f\u2009]"), " "),
+            normalizers.Replace("\u2019", "'"),
+        ]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(

@@ -29,6 +29,7 @@ class TrainingConfig:
     final_learning_rate_ratio: float = 0.02
     warmup_steps: int = 100
     weight_decay: float = 0.01
+    average_decay: float = 0.0  # of a moving average of the weights, which is what is kept; 0 keeps the last
     clip_norm: float = 1.0  # global norm; exploding gradients are the recurrent failure
 
     label_smoothing: float = 0.0
@@ -65,6 +66,7 @@ class TrainingConfig:
                 raise ConfigurationError(field, getattr(self, field), "above 0")
         for field in (
             "final_learning_rate_ratio",
+            "average_decay",
             "label_smoothing",
             "unknown_rate",
             "teacher_forcing",

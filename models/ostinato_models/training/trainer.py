@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from ostinato_models.errors import ModelsError, RunDirectoryError
+from ostinato_models.training.averaging import WeightAverage
 from ostinato_models.training.checkpoints import (
     Progress,
     load_checkpoint,
@@ -63,6 +65,7 @@ class Trainer(Generic[BatchT]):
         )
         # Gradients in fp16 underflow without a loss scale; for the other types it does nothing.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self.average = WeightAverage(task.model, config.average_decay) if config.average_decay else None
 
     def run(self, reporter: Reporter) -> Progress:
         """Train until the last epoch or until patience is out, telling `reporter` how it goes.
@@ -87,6 +90,8 @@ class Trainer(Generic[BatchT]):
         self.task.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])
+        if self.average is not None:
+            self.average.restore(**content["average"])
         self.progress = Progress(**content["progress"])
         self.task.restore(tuple(tensor.to(self.device) for tensor in content["carried"]))
         restore_random_states(content["random"])
@@ -136,15 +141,20 @@ class Trainer(Generic[BatchT]):
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average is not None:
+            self.average.update()
         return value, terms, float(norm), rate
 
     def _finish_epoch(self, reporter: Reporter) -> None:
         """Measure, keep the weights if they are the best so far, and write a checkpoint."""
         progress, task = self.progress, self.task
         task.model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self.average.applied() if self.average else nullcontext():
             measured = task.evaluate()
             samples = task.sample()
+            if task.score(measured) < progress.best_score:
+                progress.best_score, progress.best_epoch = task.score(measured), progress.epoch + 1
+                save_weights(self.directory / "weights.safetensors", task.model)
         train_loss = progress.loss_sum / max(1, progress.loss_terms)
         progress.epoch += 1
         progress.batch, progress.loss_sum, progress.loss_terms = 0, 0.0, 0
@@ -157,9 +167,6 @@ class Trainer(Generic[BatchT]):
                 **measured,
             }
         )
-        if task.score(measured) < progress.best_score:
-            progress.best_score, progress.best_epoch = task.score(measured), progress.epoch
-            save_weights(self.directory / "weights.safetensors", task.model)
         reporter.end_epoch(progress, samples)
         self._save()
 
@@ -176,6 +183,7 @@ class Trainer(Generic[BatchT]):
                 "optimizer": self.optimizer.state_dict(),
                 "scaler": self.scaler.state_dict(),
                 "progress": self.progress.to_dict(),
+                "average": self.average.state() if self.average else None,
                 "carried": self.task.carried(),
                 "random": random_states(),
             },

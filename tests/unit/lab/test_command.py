@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from ostinato_models.cli.lab import lab
+from ostinato_models.lab.catalogue import CATALOGUE
+from ostinato_models.lab.experiment import Context
 from ostinato_models.lab.gradient_flow import experiment as gradient_flow
 from ostinato_models.lab.gradient_flow.settings import PRESETS, GradientFlowSettings
 from ostinato_models.presets import PresetName
@@ -40,7 +42,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_seed_decides_every_number() -> None:
-    first, again, other = (gradient_flow.run(replace(TINY, seed=seed), lambda done, total: None) for seed in (1, 1, 2))
+    context = Context(watch=lambda done, total: None, data_dir=Path())
+    first, again, other = (gradient_flow.run(replace(TINY, seed=seed), context) for seed in (1, 1, 2))
     assert first.unclipped == again.unclipped
     assert [profile.ratios.tolist() for profile in first.profiles] == [
         profile.ratios.tolist() for profile in again.profiles
@@ -50,7 +53,7 @@ def test_the_seed_decides_every_number() -> None:
 
 def test_progress_ends_at_its_total() -> None:
     seen: list[tuple[int, int]] = []
-    gradient_flow.run(TINY, lambda done, total: seen.append((done, total)))
+    gradient_flow.run(TINY, Context(watch=lambda done, total: seen.append((done, total)), data_dir=Path()))
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1]
 
@@ -58,9 +61,9 @@ def test_progress_ends_at_its_total() -> None:
 def test_without_a_name_it_lists_the_experiments() -> None:
     done = CliRunner().invoke(lab, [])
     assert done.exit_code == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["gradient-flow"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(CATALOGUE)
     listed = json.loads(CliRunner().invoke(lab, ["--json"]).stdout)
-    assert [row["name"] for row in listed["experiments"]] == ["gradient-flow"]
+    assert [row["name"] for row in listed["experiments"]] == list(CATALOGUE)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ostinato_models.lab.experiment import Experiment, Watch
+from ostinato_models.lab.experiment import Context, Experiment
 from ostinato_models.lab.gradient_flow.clipping import CLIPPED_NETWORK, Training, train
 from ostinato_models.lab.gradient_flow.figures import draw_bounds, draw_clipping, draw_profiles, draw_reach
 from ostinato_models.lab.gradient_flow.findings import findings, scientific
@@ -37,7 +37,7 @@ class GradientFlowResult:
     clipped: Training
 
 
-def run(settings: GradientFlowSettings, watch: Watch) -> GradientFlowResult:
+def run(settings: GradientFlowSettings, context: Context) -> GradientFlowResult:
     """Measure every case, then train with and without clipping."""
     text = load_text()
     planned = list(cases(settings))
@@ -50,11 +50,11 @@ def run(settings: GradientFlowSettings, watch: Watch) -> GradientFlowResult:
         for case in planned:
             profiles += measure(case, settings, text)
             done += case.length * settings.repeats
-            watch(done, total)
+            context.watch(done, total)
         unclipped = train(settings, text, None)
-        watch(done + trained, total)
+        context.watch(done + trained, total)
         clipped = train(settings, text, settings.clip_norm)
-        watch(total, total)
+        context.watch(total, total)
     return GradientFlowResult(settings, tuple(profiles), unclipped, clipped)
 
 

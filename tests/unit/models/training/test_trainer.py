@@ -30,7 +30,14 @@ CPU = torch.device("cpu")
 def tiny(task: TaskName = "char-lm", **changes: Any) -> Preset:
     """A quick preset made quicker, with dropout so that random numbers matter."""
     quick = preset(task, "quick")
-    values: dict[str, Any] = {"epochs": 2, "checkpoint_every_steps": 4, "threads": 1, "batch_size": 64, **changes}
+    values: dict[str, Any] = {
+        "epochs": 2,
+        "checkpoint_every_steps": 4,
+        "threads": 1,
+        "batch_size": 64,
+        "average_decay": 0.9,
+    }
+    values |= changes
     if isinstance(quick.model, CharLanguageModelConfig):
         values = {"bptt_steps": 256, "unknown_rate": 0.01, **values}
     return replace(
