@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, CommandReference] = MappingProxyType(
         "models": CommandReference("ostinato_client.cli.models:models", "Show what the server serves."),
         "bench": CommandReference("ostinato_bench.cli:bench", "Put load on a server and measure it."),
         "train": CommandReference("ostinato_models.cli.train:train", "Train a model.", "train"),
+        "distill": CommandReference("ostinato_models.cli.distill:distill", "Let a teacher label texts.", "distill"),
         "evaluate": CommandReference("ostinato_models.cli.evaluate:evaluate", "Measure a bundle on data.", "train"),
         "export": CommandReference("ostinato_models.cli.export:export", "Write a trained model as a bundle.", "train"),
         "lab": CommandReference("ostinato_models.cli.lab:lab", "Run the experiments of the project.", "train"),

@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     help="valid: the last 10 % of a text; valid and test: what training holds out of Tatoeba's archive.",
 )
 @click.option(
+    "--references",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A reference for every line of --data, which then holds sources only; .gz is unpacked (translation).",
+)
+@click.option(
     "--beam-size",
     type=click.IntRange(min=1),
     default=1,
@@ -73,6 +78,7 @@ def evaluate(
     data: Path,
     runtime: Artifact,
     split: str,
+    references: Path | None,
     beam_size: int,
     lanes: int,
     threads: int,
@@ -85,7 +91,11 @@ def evaluate(
 
     from ostinato_models.evaluation.bundle import Options, record
 
-    options = Options(runtime=runtime, split=split, beam_size=beam_size, lanes=lanes, threads=threads)
+    if references is not None and (task != "translation" or split != "all"):
+        raise click.UsageError("--references goes with a translation model and all of --data.")
+    options = Options(
+        runtime=runtime, split=split, references=references, beam_size=beam_size, lanes=lanes, threads=threads
+    )
     torch.set_num_threads(threads)
     try:
         started = time.monotonic()

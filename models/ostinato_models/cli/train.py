@@ -57,6 +57,11 @@ NOT_RECORDED = ("data_dir", "as_json", "resume")
 @click.option(
     "--attention", type=click.Choice([*get_args(AttentionName), "none"]), help="Attention score (translation)."
 )
+@click.option(
+    "--soft-labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A teacher's judgements, as `ostinato distill` writes them (sentiment).",
+)
 @click.option("--resume", is_flag=True, help="Go on from the run directory's checkpoint, if it has one.")
 @json_option
 def train(
@@ -69,6 +74,7 @@ def train(
     device: str,
     cell: CellName | None,
     attention: AttentionOption | None,
+    soft_labels: Path | None,
     resume: bool,
     as_json: bool,
     **changes: Any,
@@ -92,6 +98,7 @@ def train(
             resume=resume,
             command=["ostinato", "train", task, *_given_options(click.get_current_context())],
             stream=sys.stderr,
+            soft_labels=soft_labels,
         )
     except (ModelsError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -16,6 +16,13 @@ class LabelledText(NamedTuple):
     label: int
 
 
+class SoftlyLabelledText(NamedTuple):
+    """A text and a teacher's judgement: the log-odds of positive, in nats."""
+
+    text: str
+    log_odds: float
+
+
 class SentencePair(NamedTuple):
     """A sentence and one translation of it."""
 

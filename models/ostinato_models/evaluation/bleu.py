@@ -20,7 +20,8 @@ def score_translations(outputs: Sequence[str], sentences: Sequence[ReferencedSen
         sentences: the sentences.
 
     Returns:
-        ``bleu`` and ``chrf``, both of 100, with sacreBLEU's signatures.
+        ``bleu`` of the text as it is, ``bleu_lowercased`` of its tokens (sacreBLEU's ``13a``) in lower case,
+        and ``chrf``, all of 100, with sacreBLEU's signatures.
 
     Raises:
         EvaluationError: there are no sentences.
@@ -35,7 +36,7 @@ def score_translations(outputs: Sequence[str], sentences: Sequence[ReferencedSen
     ]
     measures: dict[str, float] = {}
     details: dict[str, str | int] = {}
-    for name, metric in (("bleu", BLEU()), ("chrf", CHRF())):
+    for name, metric in (("bleu", BLEU()), ("bleu_lowercased", BLEU(lowercase=True)), ("chrf", CHRF())):
         scored = metric.corpus_score(list(outputs), references)  # type: ignore[arg-type] # None is allowed
         measures[name] = float(scored.score)
         details[f"{name}_signature"] = str(metric.get_signature())

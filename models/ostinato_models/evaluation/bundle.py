@@ -14,7 +14,7 @@ from ostinato_models.evaluation.bleu import score_translations
 from ostinato_models.evaluation.classification import classify
 from ostinato_models.evaluation.decoding import translate
 from ostinato_models.evaluation.errors import EvaluationError
-from ostinato_models.evaluation.files import read_labelled, read_text, read_translations
+from ostinato_models.evaluation.files import read_labelled, read_parallel, read_text, read_translations
 from ostinato_models.evaluation.perplexity import nats_per_char, open_score
 from ostinato_models.evaluation.result import Measured, ProgressReport, no_report
 from ostinato_models.export.execution import GraphRun, open_graph
@@ -31,6 +31,7 @@ class Options:
         runtime: which of the bundle's artifacts.
         split: which part of the data.
         beam_size: hypotheses kept for each sentence (translation).
+        references: a text with a reference for every line of the data, when they are not in it (translation).
         lanes: stretches of the text read side by side (char-lm).
         threads: threads that a call may use.
     """
@@ -38,6 +39,7 @@ class Options:
     runtime: Artifact = "onnx-int8"
     split: str = "all"
     beam_size: int = 1
+    references: Path | None = None
     lanes: int = 1
     threads: int = 1
 
@@ -71,7 +73,10 @@ def evaluate(task: str, path: Path, data: Path, options: Options, report: Progre
             run = _open(bundle, "classifier", options)
             rows = _encode(bundle, tokenizer, [text.text for text in texts])
             return classify(run, rows, texts, report=report)
-    sentences = read_translations(data, options.split)
+    if options.references is not None:
+        sentences = read_parallel(data, options.references)
+    else:
+        sentences = read_translations(data, options.split)
     limits = bundle.manifest.limits
     if not 1 <= options.beam_size <= limits.max_beam_size:
         raise EvaluationError(f"beam size {options.beam_size}: must be 1 to {limits.max_beam_size}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from pathlib import Path
 
 from ostinato_models.data.examples import LabelledText, ReferencedSentence
@@ -91,12 +92,35 @@ def read_translations(path: Path, split: str) -> list[ReferencedSentence]:
     return [ReferencedSentence(source, tuple(given)) for source, given in references.items()]
 
 
+def read_parallel(sources: Path, references: Path) -> list[ReferencedSentence]:
+    """Read two texts of which the second translates the first line by line, as WMT and Multi30k publish them.
+
+    Args:
+        sources: a source a line; gzipped if its name ends in ``.gz``.
+        references: a reference a line, likewise.
+
+    Raises:
+        DataError: a file cannot be read, or they differ in length.
+    """
+    left, right = (_read(path).removesuffix("\n").split("\n") for path in (sources, references))
+    if len(left) != len(right):
+        raise DataFormatError(references, len(right), f"{sources.name} has {len(left)} lines")
+    return [
+        ReferencedSentence(source.strip(), (reference.strip(),)) for source, reference in zip(left, right, strict=True)
+    ]
+
+
 def _read(path: Path) -> str:
-    """The file's text, line ends as they are."""
+    """The file's text, unpacked if need be, line ends as they are."""
     try:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rt", encoding="utf-8", newline="") as packed:
+                return packed.read()
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
         raise DataFormatError(path, 0, f"not UTF-8: {error}") from error
+    except EOFError as error:
+        raise DataFormatError(path, 0, f"not gzipped text: {error}") from error
     except OSError as error:
         raise DataMissingError(str(path), error.strerror or str(error)) from error

@@ -19,7 +19,7 @@ class WeightAverage:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         """Begin with the model's present weights."""
-        self._parameters = list(model.parameters())
+        self._parameters: list[Tensor] = list(model.parameters())
         self._decay = decay
         self._updates = 0
         self._average = [parameter.detach().clone() for parameter in self._parameters]

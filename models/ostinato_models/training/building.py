@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from ostinato_models.data.corpora import find_data_set
 from ostinato_models.data.examples import CharacterCorpus, SentimentCorpus, TranslationCorpus
+from ostinato_models.distillation.soft_labels import read_soft_labels
 from ostinato_models.errors import ConfigurationError
 from ostinato_models.networks import (
     CharLanguageModel,
@@ -44,7 +45,13 @@ class BuiltTask:
     examples: dict[str, int]  # split -> number of characters, texts or pairs
 
 
-def build_task(preset: Preset, folder: Path, device: torch.device, tokenizer: Tokenizer | None = None) -> BuiltTask:
+def build_task(
+    preset: Preset,
+    folder: Path,
+    device: torch.device,
+    tokenizer: Tokenizer | None = None,
+    soft_labels: Path | None = None,
+) -> BuiltTask:
     """Make the task that `preset` describes.
 
     Args:
@@ -52,11 +59,14 @@ def build_task(preset: Preset, folder: Path, device: torch.device, tokenizer: To
         folder: the data folder.
         device: where the network lives.
         tokenizer: an earlier run's; learnt from the training data when None.
+        soft_labels: a teacher's judgements, to learn from in place of the labels (sentiment).
 
     Raises:
-        DataError: the data set cannot be read.
+        DataError: the data set or the soft labels cannot be read.
         ConfigurationError: the data set is unknown or belongs to another task.
     """
+    if soft_labels is not None and preset.task != "sentiment":
+        raise ConfigurationError("soft_labels", str(soft_labels), f"left out for {preset.task}")
     corpus = find_data_set(preset.dataset).load(folder)
     model, training = preset.model, preset.training
     torch.manual_seed(training.seed)
@@ -74,16 +84,21 @@ def build_task(preset: Preset, folder: Path, device: torch.device, tokenizer: To
                 {"train": len(corpus.train), "valid": len(corpus.valid)},
             )
         case SentimentClassifierConfig(), SentimentCorpus():
-            tokenizer = tokenizer or train_english_tokenizer((row.text for row in corpus.train), model.vocabulary_size)
+            labelled, files = (None, corpus.files)
+            if soft_labels is not None:
+                labelled, sha256 = read_soft_labels(soft_labels)
+                files = {**corpus.files, soft_labels.name: sha256}
+            texts = [row[0] for row in labelled or corpus.train]
+            tokenizer = tokenizer or train_english_tokenizer(texts, model.vocabulary_size)
             classifier_config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
             classifier = SentimentClassifier(classifier_config).to(device)
             return BuiltTask(
-                SentimentTask(classifier, tokenizer, corpus, training, device),
+                SentimentTask(classifier, tokenizer, corpus, training, device, labelled),
                 tokenizer,
                 classifier_config,
                 corpus.name,
-                corpus.files,
-                _sizes(corpus),
+                files,
+                {**_sizes(corpus), "train": len(texts)},
             )
         case Seq2SeqConfig(), TranslationCorpus():
             tokenizer = tokenizer or train_byte_pair_tokenizer(

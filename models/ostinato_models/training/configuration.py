@@ -33,6 +33,7 @@ class TrainingConfig:
     clip_norm: float = 1.0  # global norm; exploding gradients are the recurrent failure
 
     label_smoothing: float = 0.0
+    distillation_temperature: float = 2.0  # softens a teacher's labels (sentiment)
     unknown_rate: float = 0.0  # inputs replaced by <unk>, so that its embedding means something
     teacher_forcing: float = 1.0  # chance that the decoder is fed the true token, at the start
     final_teacher_forcing: float = 1.0  # and at the end; linear between (Bengio et al., 2015)
@@ -61,7 +62,7 @@ class TrainingConfig:
         for field in ("seed", "warmup_steps", "weight_decay", "patience", "threads"):
             if getattr(self, field) < 0:
                 raise ConfigurationError(field, getattr(self, field), "at least 0")
-        for field in ("learning_rate", "clip_norm"):
+        for field in ("learning_rate", "clip_norm", "distillation_temperature"):
             if not getattr(self, field) > 0:
                 raise ConfigurationError(field, getattr(self, field), "above 0")
         for field in (

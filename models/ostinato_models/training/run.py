@@ -33,6 +33,7 @@ def train(
     resume: bool,
     command: Sequence[str],
     stream: TextIO,
+    soft_labels: Path | None = None,
 ) -> dict[str, Any]:
     """Train, and leave a run directory from which `ostinato export` makes a bundle.
 
@@ -44,6 +45,7 @@ def train(
         resume: go on from the directory's checkpoint, if it has one.
         command: what the person typed, for the record.
         stream: where progress is shown.
+        soft_labels: what `ostinato distill` wrote, to learn from in place of the labels (sentiment).
 
     Returns:
         The content of ``config.json``.
@@ -59,7 +61,9 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     kept = directory / "tokenizer.json"
     with Console(file=stream).status(f"reading {preset.dataset}"):
-        built = build_task(preset, folder, device, Tokenizer.from_file(str(kept)) if checkpoint.exists() else None)
+        built = build_task(
+            preset, folder, device, Tokenizer.from_file(str(kept)) if checkpoint.exists() else None, soft_labels
+        )
     built.tokenizer.save(str(kept))
     trainer = Trainer(built.task, preset.training, directory, device)
     if checkpoint.exists():

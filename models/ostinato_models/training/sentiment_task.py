@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ostinato_models.data.batches import bucketed_batches, pad
-from ostinato_models.data.examples import LabelledText, SentimentCorpus
-from ostinato_models.networks import SentimentClassifier
+from ostinato_models.data.examples import LabelledText, SentimentCorpus, SoftlyLabelledText
 from ostinato_models.tokenization import UNKNOWN_ID
 from ostinato_models.training.configuration import TrainingConfig
 
@@ -19,21 +18,32 @@ SAMPLES = 4
 
 
 class SentimentTask:
-    """Learns from labelled phrases, selects on held-out sentences, reports on the test set."""
+    """Learns from labelled phrases, or a teacher's soft labels, and selects on held-out sentences.
+
+    Distillation is that of Hinton, Vinyals & Dean (2015): both networks' log-odds are divided by a
+    temperature, and the loss times its square, so that gradients keep their size.
+    """
 
     def __init__(
         self,
-        model: SentimentClassifier,
+        model: nn.Module,
         tokenizer: Tokenizer,
         corpus: SentimentCorpus,
         config: TrainingConfig,
         device: torch.device,
+        soft_labels: Sequence[SoftlyLabelledText] | None = None,
     ) -> None:
-        """Tokenize the corpus; `model` is already on `device`."""
+        """Tokenize the corpus; `model` is on `device` and scores token ids (B, T) of given lengths (B,) as (B, 2).
+
+        With `soft_labels` those take the place of the corpus's training texts.
+        """
         self.model = model
         self._config = config
         self._device = device
-        self._train, self._train_labels = self._encode(tokenizer, corpus.train)
+        rows = corpus.train if soft_labels is None else soft_labels
+        self._soft = soft_labels is not None
+        self._train = self._ids(tokenizer, [row[0] for row in rows])
+        self._targets = torch.tensor([row[1] for row in rows])  # (N,), labels or log-odds
         self._valid, self._valid_labels = self._encode(tokenizer, corpus.valid)
         self._test, self._test_labels = self._encode(tokenizer, corpus.test)
         self._shown = corpus.valid[:SAMPLES]
@@ -51,18 +61,22 @@ class SentimentTask:
         """Nothing is carried between batches."""
 
     def loss(self, batch: Tensor, progress: float) -> tuple[Tensor, int]:
-        """Mean cross-entropy of the rows in `batch`, in nats."""
+        """Mean cross-entropy of the rows in `batch`, in nats (times the squared temperature for soft labels)."""
         del progress
         rows = batch.tolist()
         tokens, lengths = pad([self._train[row] for row in rows])
         tokens = tokens.to(self._device)
-        labels = torch.tensor([self._train_labels[row] for row in rows], device=self._device)
+        targets = self._targets[batch].to(self._device)
         if self._config.unknown_rate:
             hidden = torch.rand(tokens.shape, device=self._device) < self._config.unknown_rate
             tokens = tokens.masked_fill(hidden, UNKNOWN_ID)
-        logits = self.model(tokens, lengths)  # (B, 2)
-        smoothing = self._config.label_smoothing
-        return cross_entropy(logits.float(), labels, label_smoothing=smoothing), len(rows)
+        logits = self.model(tokens, lengths).float()  # (B, 2)
+        if self._soft:
+            temperature = self._config.distillation_temperature
+            odds = (logits[:, 1] - logits[:, 0]) / temperature
+            loss = binary_cross_entropy_with_logits(odds, torch.sigmoid(targets / temperature))
+            return loss * temperature**2, len(rows)
+        return cross_entropy(logits, targets, label_smoothing=self._config.label_smoothing), len(rows)
 
     def carried(self) -> tuple[Tensor, ...]:
         """Nothing."""
@@ -105,7 +119,10 @@ class SentimentTask:
         return total / len(rows), right / len(rows)
 
     def _encode(self, tokenizer: Tokenizer, rows: list[LabelledText]) -> tuple[list[list[int]], list[int]]:
-        """Ids and labels; a text without any token becomes one unknown token."""
-        encoded = tokenizer.encode_batch([row.text for row in rows])
+        """Ids and labels of every row."""
+        return self._ids(tokenizer, [row.text for row in rows]), [row.label for row in rows]
+
+    def _ids(self, tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+        """Ids of every text; one without any token becomes one unknown token."""
         limit = self._config.max_tokens
-        return [entry.ids[:limit] or [UNKNOWN_ID] for entry in encoded], [r.label for r in rows]
+        return [entry.ids[:limit] or [UNKNOWN_ID] for entry in tokenizer.encode_batch(texts)]

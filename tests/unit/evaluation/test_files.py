@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from ostinato_models.data.examples import LabelledText, ReferencedSentence
 from ostinato_models.errors import DataFormatError
 from ostinato_models.evaluation.errors import EvaluationError
-from ostinato_models.evaluation.files import read_labelled, read_text, read_translations
+from ostinato_models.evaluation.files import read_labelled, read_parallel, read_text, read_translations
 
 
 def file(tmp_path: Path, content: str) -> Path:
@@ -44,6 +45,25 @@ def test_lines_with_one_source_are_its_references(tmp_path: Path) -> None:
         ReferencedSentence("Hi.", ("Salut !", "Salut.")),
         ReferencedSentence("Go.", ("Va !",)),
     ]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_two_texts_are_read_line_by_line(tmp_path: Path, suffix: str) -> None:
+    paths = [tmp_path / f"test.{language}{suffix}" for language in ("de", "en")]
+    for path, text in zip(paths, ("Hallo.\nGut so\u2028!\n", "Hello.\nWell done!"), strict=True):
+        content = text.encode()
+        path.write_bytes(gzip.compress(content) if suffix else content)
+    assert read_parallel(*paths) == [
+        ReferencedSentence("Hallo.", ("Hello.",)),
+        ReferencedSentence("Gut so\u2028!", ("Well done!",)),
+    ]
+
+
+def test_texts_of_different_length_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n2\n")
+    (tmp_path / "b").write_text("1\n")
+    with pytest.raises(DataFormatError, match="b:1: a has 2 lines"):
+        read_parallel(tmp_path / "a", tmp_path / "b")
 
 
 def test_line_without_a_reference_is_named(tmp_path: Path) -> None:

@@ -44,3 +44,12 @@ def test_nothing_to_measure_is_an_error() -> None:
         classify(by_first_token, [], [])
     with pytest.raises(EvaluationError):
         score_translations([], [])
+
+
+def test_case_counts_for_bleu_and_not_for_the_lowercased_measure() -> None:
+    measured = score_translations(
+        ["A MAN RIDES HIS BICYCLE ."], [ReferencedSentence("x", ("a man rides his bicycle.",))]
+    )
+    assert measured.measures["bleu_lowercased"] == pytest.approx(100.0)
+    assert measured.measures["bleu"] < 30
+    assert "case:lc" in str(measured.details["bleu_lowercased_signature"])

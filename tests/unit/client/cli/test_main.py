@@ -33,7 +33,7 @@ def python(code: str) -> str:
 
 def test_the_commands_are_those_of_the_design() -> None:
     client_side = {"generate", "sentiment", "translate", "models", "bench"}
-    assert set(COMMANDS) == client_side | {"serve", "train", "evaluate", "export", "lab", "data"}
+    assert set(COMMANDS) == client_side | {"serve", "train", "distill", "evaluate", "export", "lab", "data"}
 
 
 def test_every_reference_names_a_package_of_this_project() -> None:

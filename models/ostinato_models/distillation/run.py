@@ -1,0 +1,125 @@
+"""Teach the teacher, then let it label the transfer set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from tokenizers import Tokenizer
+
+from ostinato_models.data.batches import pad
+from ostinato_models.data.examples import SentimentCorpus, SoftlyLabelledText
+from ostinato_models.distillation.soft_labels import write_soft_labels
+from ostinato_models.distillation.teacher import Teacher
+from ostinato_models.distillation.transfer import TransferSettings, transfer_texts
+from ostinato_models.training.checkpoints import load_weights
+from ostinato_models.training.configuration import TrainingConfig
+from ostinato_models.training.reporting import Reporter
+from ostinato_models.training.sentiment_task import SentimentTask
+from ostinato_models.training.trainer import Trainer
+
+SOFT_LABELS = "soft_labels.tsv"
+ROWS = 64
+
+FINE_TUNING = TrainingConfig(
+    epochs=1,
+    batch_size=32,
+    tokens_per_batch=1024,
+    max_tokens=80,
+    learning_rate=6e-5,
+    final_learning_rate_ratio=0.02,
+    warmup_steps=150,
+    weight_decay=0.01,
+    checkpoint_every_steps=500,
+)
+
+
+def distill(
+    teacher: Teacher,
+    tokenizer: Tokenizer,
+    corpus: SentimentCorpus,
+    directory: Path,
+    *,
+    fine_tuning: TrainingConfig,
+    transfer: TransferSettings,
+    device: torch.device,
+    stream: TextIO,
+) -> dict[str, Any]:
+    """Fine-tune `teacher` on the corpus and write its soft labels.
+
+    Args:
+        teacher: with a fresh head.
+        tokenizer: the teacher's.
+        corpus: what it learns from; its test set is only measured.
+        directory: where the checkpoint and the soft labels go; a training there is gone on with.
+        fine_tuning: how to train.
+        transfer: what to label.
+        device: where to compute.
+        stream: where progress is shown.
+
+    Returns:
+        The content of ``config.json``: settings, curve and results.
+
+    Raises:
+        ModelsError: the directory or the training is not as it must be.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if fine_tuning.threads:
+        torch.set_num_threads(fine_tuning.threads)
+    teacher.to(device)
+    trainer = Trainer(SentimentTask(teacher, tokenizer, corpus, fine_tuning, device), fine_tuning, directory, device)
+    if (directory / "checkpoint.pt").exists():
+        trainer.resume()
+    reporter = Reporter(directory / "tensorboard", stream, epochs=fine_tuning.epochs, first_step=trainer.progress.step)
+    with reporter:
+        progress = trainer.run(reporter)
+        load_weights(directory / "weights.safetensors", teacher)
+        teacher.eval()
+        with torch.no_grad():
+            results = trainer.task.report()
+        reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
+    texts = transfer_texts([row.text for row in corpus.train], whole_words(tokenizer), transfer, fine_tuning.seed)
+    rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
+    write_soft_labels(directory / SOFT_LABELS, rows)
+    record = {
+        "training": fine_tuning.to_dict(),
+        "data": {"name": corpus.name, "files": corpus.files, "texts": len(rows)},
+        "curve": progress.curve,
+        "results": results,
+    }
+    (directory / "config.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return record
+
+
+def whole_words(tokenizer: Tokenizer) -> list[str]:
+    """The words of a word-piece vocabulary that are written in letters, without the pieces of others."""
+    return sorted(token for token in tokenizer.get_vocab() if token.isascii() and token.isalpha() and len(token) > 2)
+
+
+@torch.no_grad()
+def label(
+    teacher: Teacher,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    max_tokens: int,
+    device: torch.device,
+    stream: TextIO,
+) -> list[SoftlyLabelledText]:
+    """The teacher's log-odds of every text, in the texts' order."""
+    encoded = [entry.ids[:max_tokens] for entry in tokenizer.encode_batch(list(texts))]
+    order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
+    odds = [0.0] * len(texts)
+    console = Console(file=stream)
+    starts = range(0, len(order), ROWS)
+    for start in track(starts, "labelling", console=console, transient=True, disable=not console.is_terminal):
+        rows = order[start : start + ROWS]
+        tokens, lengths = pad([encoded[row] for row in rows])
+        logits = teacher(tokens.to(device), lengths).float()
+        for row, value in zip(rows, (logits[:, 1] - logits[:, 0]).tolist(), strict=True):
+            odds[row] = value
+    return [SoftlyLabelledText(text, value) for text, value in zip(texts, odds, strict=True)]
