@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ostinato_models.cli.options import data_dir_option, json_option
+from ostinato_models.cli.options import data_dir_option, given_options, json_option
 from ostinato_models.data.corpora import find_data_set
 from ostinato_models.data.examples import SentimentCorpus
 from ostinato_models.data.files import default_folder
@@ -49,7 +49,6 @@ def distill(
     ostinato distill sentiment --out runs/sentiment-teacher
     ostinato train sentiment --preset full --soft-labels runs/sentiment-teacher/soft_labels.tsv --out runs/sentiment
     """
-    del task  # there is one
     from ostinato_models.distillation.run import FINE_TUNING, SOFT_LABELS
     from ostinato_models.distillation.run import distill as run
     from ostinato_models.distillation.teacher import find_teacher, load_teacher
@@ -72,6 +71,7 @@ def distill(
             ),
             transfer=TransferSettings(),
             device=choose_device(device),
+            command=["ostinato", "distill", task, *given_options(click.get_current_context())],
             stream=sys.stderr,
         )
     except (ModelsError, OSError) as error:

@@ -15,3 +15,17 @@ data_dir_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+NOT_RECORDED = ("data_dir", "as_json", "resume")
+"""Options that say where and how, not what: a rerun elsewhere gives the same model without them."""
+
+
+def given_options(context: click.Context) -> list[str]:
+    """The options the person typed, in the command's own order."""
+    options: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if isinstance(parameter, click.Option) and typed and name not in NOT_RECORDED:
+            options += [parameter.opts[0], str(context.params[name])]
+    return options

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import click
 
-from ostinato_models.cli.options import data_dir_option, json_option
+from ostinato_models.cli.options import data_dir_option, given_options, json_option
 from ostinato_models.data.corpora import DATA_SETS
 from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
@@ -22,9 +22,6 @@ from ostinato_models.presets import preset as find_preset
 from ostinato_models.training.configuration import Precision
 
 AttentionOption: TypeAlias = AttentionName | Literal["none"]
-
-NOT_RECORDED = ("data_dir", "as_json", "resume")
-"""Options that say where and how, not what: a rerun elsewhere gives the same model without them."""
 
 
 @click.command()
@@ -96,7 +93,7 @@ def train(
             folder=data_dir or default_folder(),
             device=choose_device(device),
             resume=resume,
-            command=["ostinato", "train", task, *_given_options(click.get_current_context())],
+            command=["ostinato", "train", task, *given_options(click.get_current_context())],
             stream=sys.stderr,
             soft_labels=soft_labels,
         )
@@ -123,17 +120,6 @@ def _with_network(chosen: Preset, cell: CellName | None, attention: AttentionOpt
     if attention is not None:
         raise click.UsageError(f"--attention has no meaning for {chosen.task}.")
     return chosen if cell is None else replace(chosen, model=replace(model, cell=cell))
-
-
-def _given_options(context: click.Context) -> list[str]:
-    """The options the person typed, in the command's own order."""
-    options: list[str] = []
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if isinstance(parameter, click.Option) and typed and name not in NOT_RECORDED:
-            options += [parameter.opts[0], str(context.params[name])]
-    return options
 
 
 if __name__ == "__main__":

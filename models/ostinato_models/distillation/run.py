@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -48,6 +49,7 @@ def distill(
     fine_tuning: TrainingConfig,
     transfer: TransferSettings,
     device: torch.device,
+    command: Sequence[str],
     stream: TextIO,
 ) -> dict[str, Any]:
     """Fine-tune `teacher` on the corpus and write its soft labels.
@@ -60,6 +62,7 @@ def distill(
         fine_tuning: how to train.
         transfer: what to label.
         device: where to compute.
+        command: what the person typed, for the record.
         stream: where progress is shown.
 
     Returns:
@@ -87,6 +90,7 @@ def distill(
     rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
     write_soft_labels(directory / SOFT_LABELS, rows)
     record = {
+        "command": shlex.join(command),
         "training": fine_tuning.to_dict(),
         "data": {"name": corpus.name, "files": corpus.files, "texts": len(rows)},
         "curve": progress.curve,

@@ -40,6 +40,7 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
         f"Licence: {facts.license}.",
         "## Training",
         f"```\n{record['command']}\n```",
+        _teacher(record),
         f"Seed {record['seed']}, {record['seconds'] / 60:.0f} minutes on {record['device'].upper()}; "
         + ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
         + ".",
@@ -67,6 +68,17 @@ def _results(manifest: Manifest, record: Mapping[str, Any]) -> str:
         return _table(("measure", "value", "measured on", "artifact"), rows)
     measured = [(_words(name), f"{value:.4g}") for name, value in record["results"].items()]
     return "Measured by the training itself, in PyTorch:\n\n" + _table(("measure", "value"), measured)
+
+
+def _teacher(record: Mapping[str, Any]) -> str:
+    teacher = record.get("teacher")
+    if teacher is None:
+        return ""
+    results = ", ".join(f"{_words(name)} {value:.4g}" for name, value in teacher["results"].items())
+    return (
+        f"It learnt from a teacher's judgements of {teacher['data']['texts']:,} texts, made by\n\n"
+        f"```\n{teacher['command']}\n```\n\nThe teacher, a fine-tuned all-MiniLM-L6-v2 (Apache-2.0): {results}."
+    )
 
 
 def _curve(curve: Sequence[Mapping[str, float]]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -77,17 +78,30 @@ def train(
     with reporter:
         parameters = sum(parameter.numel() for parameter in built.task.model.parameters())
         reporter.line(f"{preset.task}: {parameters:,} parameters, {built.dataset} {built.examples}")
-        progress = trainer.run(reporter)
+        with _denormals_flushed():
+            progress = trainer.run(reporter)
         load_weights(directory / "weights.safetensors", built.task.model)
         built.task.model.eval()
         with torch.no_grad():
             results = built.task.report()
         reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
     record = _record(preset, built, progress, results, command, device)
+    if soft_labels is not None and (teacher := soft_labels.with_name("config.json")).is_file():
+        record["teacher"] = json.loads(teacher.read_text(encoding="utf-8"))
     # Written last: its presence says that the run is complete.
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (directory / "config.json").write_text(text, encoding="utf-8")
     return record
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Round denormal numbers to zero: rare tokens' second moments become such, and their square roots slow."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def choose_device(name: str) -> torch.device:

@@ -102,8 +102,10 @@ def test_a_teacher_learns_and_labels_the_transfer_set(folder: Path, corpus: Sent
         fine_tuning=replace(FINE_TUNING, epochs=4, batch_size=16, learning_rate=1e-2, warmup_steps=5, threads=1),
         transfer=TransferSettings(joined=20, altered=20),
         device=CPU,
+        command=["ostinato", "distill"],
         stream=io.StringIO(),
     )
+    assert record["command"] == "ostinato distill"
     assert record["results"]["accuracy"] > 0.9
     assert json.loads((tmp_path / "config.json").read_text()) == record
     rows, _ = read_soft_labels(tmp_path / SOFT_LABELS)
@@ -171,6 +173,7 @@ def test_an_interrupted_teacher_goes_on_to_the_same_bits(folder: Path, corpus: S
             fine_tuning=replace(FINE_TUNING, epochs=epochs, threads=1, checkpoint_every_steps=3),
             transfer=TransferSettings(joined=0, altered=0, frames=False),
             device=CPU,
+            command=["test"],
             stream=io.StringIO(),
         )
         return teacher
