@@ -60,6 +60,7 @@ class GenerateRequest(_message.Message):
     STOPPING_FIELD_NUMBER: _builtins.int
     INCLUDE_LOGPROBS_FIELD_NUMBER: _builtins.int
     TOP_ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    RESUMPTION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model to run, "char-lm" for instance."""
     version: _builtins.int
@@ -78,6 +79,10 @@ class GenerateRequest(_message.Message):
     def stopping(self) -> Global___StoppingParameters:
         """When the stream ends."""
 
+    @_builtins.property
+    def resumption(self) -> Global___Resumption:
+        """Takes up a stream that broke, where it broke; a new stream when absent."""
+
     def __init__(
         self,
         *,
@@ -88,16 +93,46 @@ class GenerateRequest(_message.Message):
         stopping: Global___StoppingParameters | None = ...,
         include_logprobs: _builtins.bool = ...,
         top_alternatives: _builtins.int = ...,
+        resumption: Global___Resumption | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "sampling", b"sampling", "stopping", b"stopping", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "prompt", b"prompt", "sampling", b"sampling", "stopping", b"stopping", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "prompt", b"prompt", "resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
     _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class Resumption(_message.Message):
+    """Where a broken stream goes on. The rest of the request is the first one's, its seed and version given: the stream
+    then continues with the very tokens that it would have had, on this or any other server that serves that version.
+    Tokens received count in StoppingParameters.max_tokens.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """All text received, in order."""
+    position: _builtins.int
+    """How many tokens the text stands for: the last chunk's position plus its token_count."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resumption: _TypeAlias = Resumption  # noqa: Y015
 
 @_typing.final
 class SamplingParameters(_message.Message):
@@ -224,6 +259,7 @@ class GeneratedChunk(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text, to be appended to what came before."""
     position: _builtins.int
@@ -234,6 +270,10 @@ class GeneratedChunk(_message.Message):
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenDetail]:
         """One entry per token, when asked for."""
 
+    @_builtins.property
+    def origin(self) -> Global___StreamOrigin:
+        """What a request must give to take up this stream should it break; in the first chunk of a stream only."""
+
     def __init__(
         self,
         *,
@@ -241,14 +281,43 @@ class GeneratedChunk(_message.Message):
         position: _builtins.int = ...,
         token_count: _builtins.int = ...,
         tokens: _abc.Iterable[Global___TokenDetail] | None = ...,
+        origin: Global___StreamOrigin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_origin", b"_origin", "origin", b"origin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_origin", b"_origin", "origin", b"origin", "position", b"position", "text", b"text", "token_count", b"token_count", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__origin: _TypeAlias = _typing.Literal["origin"]  # noqa: Y015
+    _WhichOneofArgType__origin: _TypeAlias = _typing.Literal["_origin", b"_origin"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__origin) -> _WhichOneofReturnType__origin | None: ...
+
+Global___GeneratedChunk: _TypeAlias = GeneratedChunk  # noqa: Y015
+
+@_typing.final
+class StreamOrigin(_message.Message):
+    """The facts that fix a stream's text, whether the request gave them or the server chose them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the model that serves the stream."""
+    seed: _builtins.int
+    """Seed that is used."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        seed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "text", b"text", "token_count", b"token_count", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seed", b"seed", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GeneratedChunk: _TypeAlias = GeneratedChunk  # noqa: Y015
+Global___StreamOrigin: _TypeAlias = StreamOrigin  # noqa: Y015
 
 @_typing.final
 class TokenDetail(_message.Message):

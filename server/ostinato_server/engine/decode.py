@@ -151,7 +151,7 @@ class DecodeEngine(Worker):
                 self._drop(sequence)
                 self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now))
                 continue
-            if not sequence.position:  # a beam, or a prompt that is read in steps
+            if sequence.steered:  # a beam, or a prompt that is read in steps
                 self._batch.redirect(sequence)
             if tokens:
                 self._outbox.add(sequence.id, tokens, first=first)

@@ -33,6 +33,7 @@ class GenerationRequest:
 
     Attributes:
         prompt: Token ids, at least one.
+        resumed: Token ids generated before the stream broke; fewer than ``max_tokens``, in which they count.
         sampling: How the next token is drawn.
         max_tokens: The most tokens to generate, at least one.
         stop: Texts that end the stream, each not empty.
@@ -41,6 +42,7 @@ class GenerationRequest:
     """
 
     prompt: tuple[int, ...]
+    resumed: tuple[int, ...] = ()
     sampling: SamplingParameters
     max_tokens: int
     stop: tuple[str, ...] = ()

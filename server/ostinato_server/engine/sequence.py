@@ -61,6 +61,8 @@ class EngineSequence(Protocol):
     reorder: list[int] | None
     """The lane whose state each lane continues with; none when every lane continues with its own."""
     sampling: SamplingParameters
+    steered: bool
+    """Whether it reads something else next than what was drawn for it."""
     position: int
     """Position of the token to be drawn next."""
     saved: SavedState | None
@@ -95,6 +97,7 @@ class _Stream:
         self.rows: list[int] = []
         self.next_tokens: list[int] = []
         self.reorder: list[int] | None = None
+        self.steered = True
         self.position = 0
         self.saved: SavedState | None = None
         self.outbox: list[GeneratedToken] = []
@@ -124,7 +127,7 @@ class SampledSequence(_Stream):
         detokenize: Detokenizer,
         end_id: int | None,
     ) -> None:
-        source = request.prompt if isinstance(request, GenerationRequest) else request.source
+        source = request.prompt + request.resumed if isinstance(request, GenerationRequest) else request.source
         super().__init__(stream_id, source, request.deadline, arrival)
         self._detokenize = detokenize
         self._end_id = -1 if end_id is None else end_id
@@ -135,6 +138,7 @@ class SampledSequence(_Stream):
         self.unread: list[int] = []
         """Prompt tokens still to be read in steps, last first."""
         if isinstance(request, GenerationRequest):
+            self.position = self.generated = len(request.resumed)
             self.sampling = request.sampling
             self._alternatives = request.top_alternatives
             self._stop = StopFilter(request.stop) if request.stop else None
@@ -147,6 +151,7 @@ class SampledSequence(_Stream):
             self.next_tokens = [self.unread.pop()]
             return None
         row = self.rows[0]
+        self.steered = False
         token_id = results.tokens[row]
         logprob = results.logprobs[row]
         self.score += logprob

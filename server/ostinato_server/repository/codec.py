@@ -30,6 +30,9 @@ class TextCodec:
             else None
         )
 
+        self.longest_piece = max(map(len, self._pieces), default=1)
+        """Characters of the longest token."""
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without special tokens; what is not in the vocabulary becomes the unknown token."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

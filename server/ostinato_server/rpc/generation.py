@@ -56,16 +56,24 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
             asked = read_request(request, model, deadline)
             details = request.include_logprobs or asked.top_alternatives > 0
-            position = 0
+            position = len(asked.resumed)
+            if position == asked.max_tokens:  # it broke before its summary came
+                finished = Finished(FinishReason.LENGTH, position, 0.0, 0.0, 0.0, 0.0)
+                yield summary(finished, asked, model.codec.unknown(list(asked.prompt)), model)
+                return
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
                     stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
                 )
             )
             async with opened as stream:
+                origin: generation_pb2.StreamOrigin | None = generation_pb2.StreamOrigin(
+                    version=model.version, seed=asked.sampling.seed
+                )
                 while tokens := await stream.read():
-                    yield chunk(tokens, position, model.codec if details else None)
+                    yield chunk(tokens, position, model.codec if details else None, origin)
                     position += len(tokens)
+                    origin = None
                 if stream.finished is not None:
                     unknown = model.codec.unknown(list(asked.prompt))
                     yield summary(stream.finished, asked, unknown, model)
@@ -84,12 +92,35 @@ def read_request(request: generation_pb2.GenerateRequest, model: LoadedModel, de
     fields.number("top_alternatives", request.top_alternatives, 0, limits.max_alternatives)
     return GenerationRequest(
         prompt=tuple(fields.text_tokens("prompt", request.prompt, model)),
+        resumed=_resumed(request, model, max_tokens) if request.HasField("resumption") else (),
         sampling=_sampling(request.sampling),
         max_tokens=max_tokens,
         stop=_stop(stopping.stop),
         top_alternatives=request.top_alternatives,
         deadline=deadline,
     )
+
+
+def _resumed(request: generation_pb2.GenerateRequest, model: LoadedModel, max_tokens: int) -> tuple[int, ...]:
+    """The tokens that a broken stream had brought.
+
+    A text that the model did not write is no error: there is no telling.
+    """
+    for name, given in (("version", request.HasField("version")), ("sampling.seed", request.sampling.HasField("seed"))):
+        if not given:
+            raise InvalidArgument(name, "must be given to take up a stream; its first chunk told it")
+    resumption = request.resumption
+    fields.number("resumption.position", resumption.position, 0, max_tokens)
+    if len(resumption.text) > model.codec.longest_piece * max_tokens:
+        raise InvalidArgument("resumption.text", f"must be what at most {max_tokens} tokens can spell")
+    tokens = tuple(model.codec.encode(resumption.text))
+    if len(tokens) != resumption.position:
+        raise InvalidArgument(
+            "resumption.position", f"must be the number of tokens in the text, {len(tokens)}, not {resumption.position}"
+        )
+    if model.codec.unknown(list(tokens)):
+        raise InvalidArgument("resumption.text", f"has characters that model {model.name} does not generate")
+    return tokens
 
 
 def _sampling(given: generation_pb2.SamplingParameters) -> SamplingParameters:
@@ -111,13 +142,19 @@ def _stop(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def chunk(tokens: Sequence[GeneratedToken], position: int, codec: TextCodec | None) -> generation_pb2.GenerateResponse:
+def chunk(
+    tokens: Sequence[GeneratedToken],
+    position: int,
+    codec: TextCodec | None,
+    origin: generation_pb2.StreamOrigin | None = None,
+) -> generation_pb2.GenerateResponse:
     """A message with some tokens.
 
     Args:
         tokens: The tokens, at least one.
         position: Place of the first one in the stream.
         codec: Tells the texts of alternatives; none to leave the details out.
+        origin: What fixes the stream's text; with its first message.
     """
     return generation_pb2.GenerateResponse(
         chunk=generation_pb2.GeneratedChunk(
@@ -125,6 +162,7 @@ def chunk(tokens: Sequence[GeneratedToken], position: int, codec: TextCodec | No
             position=position,
             token_count=len(tokens),
             tokens=[] if codec is None else [_detail(token, codec) for token in tokens],
+            origin=origin,
         )
     )
 
