@@ -24,7 +24,9 @@ from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
 from ostinato_client.catalog import Model
 from ostinato_client.channels import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, channel_options, deadline
 from ostinato_client.errors import DeadlineExceeded, Unavailable
+from ostinato_client.generation import GenerationFold
 from ostinato_client.results import SentimentScore
+from ostinato_client.resumption import Resumption
 from ostinato_client.sentiment import SentimentFold
 from ostinato_client.statuses import error_from_call
 
@@ -67,6 +69,7 @@ class AsyncClient:
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
+        self._retries = retries
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(target, options=options)
@@ -97,6 +100,7 @@ class AsyncClient:
         stop: Sequence[str] = (),
         logprobs: bool = False,
         top_alternatives: int = 0,
+        resume: bool = True,
         timeout: float | None = None,
     ) -> AsyncGenerationStream:
         """Continues a prompt.
@@ -122,6 +126,8 @@ class AsyncClient:
             stop: Texts that end the stream; the text that matched is not sent.
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
+            resume: Take the stream up where it broke when the server goes away, until the timeout; as many attempts
+                in a row may fail as the client has retries.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
         request = requests.generate_request(
@@ -137,8 +143,15 @@ class AsyncClient:
             logprobs=logprobs,
             top_alternatives=top_alternatives,
         )
-        call = calls.generate(request)
-        return AsyncGenerationStream(self._stream(call, timeout), call.fold)
+        allowed = deadline(timeout, self._timeout)
+        fold = GenerationFold(request)
+        resumption = Resumption(
+            fold,
+            lambda again, left: self._stream(calls.generate(again, fold), left, wait_for_ready=True),
+            attempts=self._retries if resume else 0,
+            end=None if allowed is None else time.monotonic() + allowed,
+        )
+        return AsyncGenerationStream(self._stream(calls.generate(request, fold), allowed), fold, resumption)
 
     def translate(
         self,
@@ -181,7 +194,7 @@ class AsyncClient:
             attention=attention,
         )
         call = calls.translate(request)
-        return AsyncTranslationStream(self._stream(call, timeout), call.fold)
+        return AsyncTranslationStream(self._stream(call, deadline(timeout, self._timeout)), call.fold)
 
     async def classify(
         self,
@@ -345,10 +358,12 @@ class AsyncClient:
             raise error_from_call(error) from None
         return call.result(response)
 
-    def _stream(self, call: StreamCall[ResponseT, Any, Any], timeout: float | None) -> AsyncResponses[ResponseT]:
+    def _stream(
+        self, call: StreamCall[ResponseT, Any, Any], seconds: float | None, *, wait_for_ready: bool = False
+    ) -> AsyncResponses[ResponseT]:
         method = self._channel.unary_stream(
             call.path,
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=deadline(timeout, self._timeout))
+        return method(call.request, timeout=seconds, wait_for_ready=wait_for_ready)

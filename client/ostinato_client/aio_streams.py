@@ -12,6 +12,7 @@ import grpc
 from ostinato_client.calls import Fold, ItemT, ResponseT, ResultT
 from ostinato_client.errors import Cancelled
 from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
+from ostinato_client.resumption import Resumption
 from ostinato_client.statuses import error_from_call
 from ostinato_client.translation import TranslationFold
 
@@ -59,7 +60,9 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
             try:
                 response = await self._call.read()
             except grpc.RpcError as error:
-                raise self._failure(error_from_call(error)) from None
+                if await self._recover(error):
+                    continue
+                raise self._failure(error_from_call(self._cause(error))) from None
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():  # the caller's task is what was cancelled, not the call
@@ -77,6 +80,14 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
             self._cancelled = True
             self._arrived.clear()
             self._call.cancel()
+
+    async def _recover(self, error: grpc.RpcError) -> bool:
+        """Whether the stream goes on with another call."""
+        del error
+        return False
+
+    def _cause(self, error: grpc.RpcError) -> grpc.RpcError:
+        return error
 
     def _failure(self, error: Exception) -> Exception:
         return error
@@ -97,7 +108,31 @@ class AsyncGenerationStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
             async for chunk in stream:
                 print(chunk.text, end="", flush=True)
             print((await stream.summary()).finish_reason)
+
+    A stream that breaks because the server is gone is taken up where it broke, as soon as a server answers: the same
+    characters come as if it had never broken. Its timings are then those of the last call.
     """
+
+    def __init__(
+        self,
+        call: AsyncResponses[Any],
+        fold: Fold[Any, Chunk, GenerationSummary],
+        resumption: Resumption[AsyncResponses[Any]],
+    ) -> None:
+        super().__init__(call, fold)
+        self._resumption = resumption
+
+    async def _recover(self, error: grpc.RpcError) -> bool:
+        pause = self._resumption.pause(error)
+        if pause is None or self._cancelled:
+            return False
+        await asyncio.sleep(pause)
+        if not self._cancelled:
+            self._call = self._resumption.again()
+        return True
+
+    def _cause(self, error: grpc.RpcError) -> grpc.RpcError:
+        return self._resumption.cause(error)
 
     async def summary(self) -> GenerationSummary:
         """How the stream ended; reads what is left of it first.

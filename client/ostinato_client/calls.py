@@ -75,9 +75,9 @@ BatchCall = UnaryCall[sentiment_pb2.ClassifyBatchResponse, list[SentimentScore]]
 HealthCall = UnaryCall[health_pb2.HealthCheckResponse, bool]
 
 
-def generate(request: generation_pb2.GenerateRequest) -> GenerationCall:
-    """Continues a prompt."""
-    return StreamCall(GENERATE, request, generation_pb2.GenerateResponse, GenerationFold())
+def generate(request: generation_pb2.GenerateRequest, fold: GenerationFold) -> GenerationCall:
+    """Continues a prompt, or a stream of which `fold` has a part."""
+    return StreamCall(GENERATE, request, generation_pb2.GenerateResponse, fold)
 
 
 def translate(request: translation_pb2.TranslateRequest) -> TranslationCall:

@@ -14,7 +14,9 @@ from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
 from ostinato_client.catalog import Model
 from ostinato_client.channels import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, channel_options, deadline
 from ostinato_client.errors import DeadlineExceeded, Unavailable
+from ostinato_client.generation import GenerationFold
 from ostinato_client.results import SentimentScore
+from ostinato_client.resumption import Resumption
 from ostinato_client.sentiment import SentimentFold
 from ostinato_client.statuses import error_from_call
 from ostinato_client.streams import GenerationStream, Responses, ScoreStream, Sender, TranslationStream
@@ -57,6 +59,7 @@ class Client:
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
+        self._retries = retries
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.insecure_channel(target, options=options)
@@ -87,6 +90,7 @@ class Client:
         stop: Sequence[str] = (),
         logprobs: bool = False,
         top_alternatives: int = 0,
+        resume: bool = True,
         timeout: float | None = None,
     ) -> GenerationStream:
         """Continues a prompt.
@@ -112,6 +116,8 @@ class Client:
             stop: Texts that end the stream; the text that matched is not sent.
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
+            resume: Take the stream up where it broke when the server goes away, until the timeout; as many attempts
+                in a row may fail as the client has retries.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
         request = requests.generate_request(
@@ -127,8 +133,15 @@ class Client:
             logprobs=logprobs,
             top_alternatives=top_alternatives,
         )
-        call = calls.generate(request)
-        return GenerationStream(self._stream(call, timeout), call.fold)
+        allowed = deadline(timeout, self._timeout)
+        fold = GenerationFold(request)
+        resumption = Resumption(
+            fold,
+            lambda again, left: self._stream(calls.generate(again, fold), left, wait_for_ready=True),
+            attempts=self._retries if resume else 0,
+            end=None if allowed is None else time.monotonic() + allowed,
+        )
+        return GenerationStream(self._stream(calls.generate(request, fold), allowed), fold, resumption)
 
     def translate(
         self,
@@ -171,7 +184,7 @@ class Client:
             attention=attention,
         )
         call = calls.translate(request)
-        return TranslationStream(self._stream(call, timeout), call.fold)
+        return TranslationStream(self._stream(call, deadline(timeout, self._timeout)), call.fold)
 
     def classify(
         self,
@@ -335,10 +348,12 @@ class Client:
             raise error_from_call(error) from None
         return call.result(response)
 
-    def _stream(self, call: StreamCall[ResponseT, Any, Any], timeout: float | None) -> Responses[ResponseT]:
+    def _stream(
+        self, call: StreamCall[ResponseT, Any, Any], seconds: float | None, *, wait_for_ready: bool = False
+    ) -> Responses[ResponseT]:
         method = self._channel.unary_stream(
             call.path,
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=deadline(timeout, self._timeout))
+        return method(call.request, timeout=seconds, wait_for_ready=wait_for_ready)

@@ -29,6 +29,7 @@ from ostinato_client.streams import GenerationStream
 @click.option("--seed", type=click.IntRange(0, MAX_UINT64), help="The same seed gives the same text.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
 @click.option("--logprobs", is_flag=True, help="Show the log-probability of every character.")
+@click.option("--resume/--no-resume", default=True, help="Take the stream up where it broke if the server goes away.")
 @connection_options
 @json_option
 def generate(

@@ -124,7 +124,7 @@ def test_unavailable_before_the_first_message_is_retried_by_grpc(client: Client,
     assert fake.attempts == 3
 
 
-def test_a_stream_that_has_begun_is_never_repeated(client: Client, fake: FakeServer) -> None:
+def test_a_stream_that_did_not_tell_its_origin_is_never_repeated(client: Client, fake: FakeServer) -> None:
     def breaks(request: Any, context: grpc.ServicerContext) -> Iterator[generation_pb2.GenerateResponse]:
         yield generated("x", 0)
         refuse(context, grpc.StatusCode.UNAVAILABLE, "draining", retry_after(1))

@@ -23,7 +23,7 @@ weights = st.floats(0, 1, width=32)
 
 @given(st.lists(texts), st.integers(0, MAX_UINT64), st.sampled_from(generation_pb2.FinishReason.values()))
 def test_a_generated_text_is_its_chunks_joined(pieces: list[str], seed: int, reason: int) -> None:
-    fold = GenerationFold()
+    fold = GenerationFold(generation_pb2.GenerateRequest())
     for position, piece in enumerate(pieces):
         message = generation_pb2.GenerateResponse()
         message.chunk.text, message.chunk.position = piece, position
@@ -41,13 +41,13 @@ def test_token_details_and_alternatives_come_through() -> None:
     alternative = generation_pb2.TokenAlternative(text="b", token_id=2, logprob=-2.0)
     token = generation_pb2.TokenDetail(text="a", token_id=1, logprob=-1.0, alternatives=[alternative])
     chunk = generation_pb2.GeneratedChunk(text="a", token_count=1, tokens=[token])
-    (folded,) = GenerationFold().feed(generation_pb2.GenerateResponse(chunk=chunk))
+    (folded,) = GenerationFold(generation_pb2.GenerateRequest()).feed(generation_pb2.GenerateResponse(chunk=chunk))
     assert folded.tokens[0].logprob == -1.0
     assert folded.tokens[0].alternatives[0].text == "b"
 
 
 def test_what_a_newer_server_may_send_is_passed_over() -> None:
-    assert GenerationFold().feed(generation_pb2.GenerateResponse()) == ()
+    assert GenerationFold(generation_pb2.GenerateRequest()).feed(generation_pb2.GenerateResponse()) == ()
     assert TranslationFold().feed(translation_pb2.TranslateResponse()) == ()
     assert finish_reason_from(99) is FinishReason.UNSPECIFIED
     assert score_from("x", sentiment_pb2.SentimentScore()).sentiment is Sentiment.UNSPECIFIED

@@ -1,0 +1,140 @@
+"""A broken stream is taken up with what it takes, as often as it brings something, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from tests.unit.client.fake_server import FakeServer, generated, generation_end, refuse, retry_after
+
+from ostinato.v1 import generation_pb2 as pb
+from ostinato_client import AsyncClient, Client, DeadlineExceeded, InvalidRequest, OstinatoError, Unavailable
+from ostinato_client.generation import GenerationFold
+from ostinato_client.resumption import Resumption
+
+TEXT = "abcdefgh"
+
+
+def origin() -> pb.StreamOrigin:
+    return pb.StreamOrigin(version=3, seed=11)
+
+
+class Breaking:
+    """Writes TEXT, and breaks after so many characters of each call."""
+
+    def __init__(self, *, each: int, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
+        self.each = each
+        self.code = code
+        self.requests: list[pb.GenerateRequest] = []
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
+        self.requests.append(request)
+        start = request.resumption.position
+        for position in range(start, min(start + self.each, len(TEXT))):
+            message = generated(TEXT[position], position)
+            if position == start:
+                message.chunk.origin.CopyFrom(origin())
+            yield message
+        if start + self.each < len(TEXT):
+            refuse(context, self.code, "gone", retry_after(1))
+        yield generation_end(request, len(TEXT))
+
+
+def test_a_stream_that_breaks_again_and_again_comes_whole(client: Client, fake: FakeServer) -> None:
+    server = fake.generate = Breaking(each=3)
+    stream = client.generate("x", temperature=0.5, stop=["!"], logprobs=True)
+
+    assert [chunk.text for chunk in stream] == list(TEXT)
+    assert stream.text() == TEXT
+    first, *others = server.requests
+    assert not first.HasField("resumption")
+    assert not first.HasField("version")
+    for number, request in enumerate(others, start=1):
+        expected = pb.GenerateRequest()
+        expected.CopyFrom(first)
+        expected.version, expected.sampling.seed = 3, 11
+        expected.resumption.text, expected.resumption.position = TEXT[: 3 * number], 3 * number
+        assert request == expected
+
+
+async def test_the_async_client_does_the_same(async_client: AsyncClient, fake: FakeServer) -> None:
+    server = fake.generate = Breaking(each=3)
+    stream: AsyncIterator[Any] = async_client.generate("x")
+    assert [chunk.text async for chunk in stream] == list(TEXT)
+    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(grpc.StatusCode.INTERNAL, OstinatoError), (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest)],
+)
+def test_only_unavailable_is_taken_up(
+    client: Client, fake: FakeServer, code: grpc.StatusCode, error: type[OstinatoError]
+) -> None:
+    server = fake.generate = Breaking(each=3, code=code)
+    with pytest.raises(error):
+        client.generate("x").text()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("build", [lambda: {"resume": False}, dict])
+def test_opting_out_leaves_it_broken(fake: FakeServer, build: Callable[[], dict[str, bool]]) -> None:
+    server = fake.generate = Breaking(each=3)
+    choice = build()
+    with Client(fake.target, timeout=10, retries=3 if choice else 0) as client:
+        stream = client.generate("x", **choice)  # type: ignore[arg-type]
+        with pytest.raises(Unavailable, match="gone"):
+            stream.text()
+    assert len(server.requests) == 1
+
+
+def failure(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+
+def test_calls_that_bring_nothing_are_given_up_after_growing_pauses() -> None:
+    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
+    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=None, clock=lambda: 0.0)
+    gone = failure(grpc.StatusCode.UNAVAILABLE)
+    assert resumption.pause(gone) is None  # nothing came yet: gRPC's own retries are over
+
+    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
+    assert [resumption.pause(gone) for _ in range(5)] == [0.0, 0.2, 0.4, 0.8, None]
+    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="b", token_count=1)))
+    assert resumption.pause(gone) == 0.0
+
+
+def test_the_deadline_is_the_whole_streams_and_names_what_broke_it() -> None:
+    now = [0.0]
+    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
+    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=10.0, clock=lambda: now[0])
+    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
+    gone, late = failure(grpc.StatusCode.UNAVAILABLE), failure(grpc.StatusCode.DEADLINE_EXCEEDED)
+    now[0] = 4.0
+    assert resumption.cause(late) is late
+    assert resumption.pause(gone) == 0.0
+    assert resumption.again() == 6.0
+    assert resumption.cause(late) is gone
+    now[0] = 10.0
+    assert resumption.pause(gone) is None
+
+
+def test_a_server_that_never_comes_back_is_told_as_such(fake: FakeServer) -> None:
+    def begin(request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
+        message = generated("a", 0)
+        message.chunk.origin.CopyFrom(origin())
+        yield message
+        while context.is_active():
+            yield generated("b", 1)
+
+    fake.generate = begin
+    with Client(fake.target, timeout=1) as client:
+        stream = client.generate("x")
+        next(stream)
+        fake.stop()
+        with pytest.raises((Unavailable, DeadlineExceeded)) as caught:
+            for _ in stream:
+                pass
+    assert isinstance(caught.value, Unavailable)
