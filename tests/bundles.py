@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from tempfile import mkdtemp
 
 from ostinato_bundle.manifest import Task
@@ -32,4 +33,6 @@ def build_tiny_repository(path: Path) -> Path:
 
 @cache
 def _built(task: Task) -> Path:
-    return write_bundle(untrained(task), Target(Path(mkdtemp(prefix="ostinato-")), NAMES[task]))
+    folder = Path(mkdtemp(prefix="ostinato-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return write_bundle(untrained(task), Target(folder, NAMES[task]))
