@@ -22,9 +22,16 @@ from ostinato_client.aio_streams import (
 )
 from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
 from ostinato_client.catalog import Model
-from ostinato_client.channels import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, channel_options, deadline
+from ostinato_client.channels import (
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT_SECONDS,
+    call_metadata,
+    channel_options,
+    deadline,
+)
 from ostinato_client.errors import DeadlineExceeded, Unavailable
 from ostinato_client.generation import GenerationFold
+from ostinato_client.requests import PriorityName
 from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
 from ostinato_client.sentiment import SentimentFold
@@ -52,6 +59,8 @@ class AsyncClient:
             call says otherwise; 60 by default, ``math.inf`` for no deadline.
         retries: Attempts after the first, 0 to 4; 3 by default.
         keepalive_seconds: Ping the server this often while a call runs, to notice a dead connection; never when None.
+        client_id: Who calls, for the server's fair share between clients; the address that the connection comes from
+            when None.
         credentials: TLS, as ``grpc.ssl_channel_credentials(...)`` makes it; plain text when None.
 
     Raises:
@@ -65,11 +74,13 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         retries: int = DEFAULT_RETRIES,
         keepalive_seconds: float | None = None,
+        client_id: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
+        self._metadata = call_metadata(client_id)
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(target, options=options)
@@ -100,6 +111,7 @@ class AsyncClient:
         stop: Sequence[str] = (),
         logprobs: bool = False,
         top_alternatives: int = 0,
+        priority: PriorityName | None = None,
         resume: bool = True,
         timeout: float | None = None,
     ) -> AsyncGenerationStream:
@@ -126,6 +138,7 @@ class AsyncClient:
             stop: Texts that end the stream; the text that matched is not sent.
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
+            priority: Class of the request while there are fewer slots than streams; normal when None.
             resume: Take the stream up where it broke when the server goes away, until the timeout; as many attempts
                 in a row may fail as the client has retries.
             timeout: Seconds allowed for the whole stream; the client's when None.
@@ -142,6 +155,7 @@ class AsyncClient:
             stop=stop,
             logprobs=logprobs,
             top_alternatives=top_alternatives,
+            priority=priority,
         )
         allowed = deadline(timeout, self._timeout)
         fold = GenerationFold(request)
@@ -163,6 +177,7 @@ class AsyncClient:
         length_penalty: float | None = None,
         max_tokens: int | None = None,
         attention: bool = True,
+        priority: PriorityName | None = None,
         timeout: float | None = None,
     ) -> AsyncTranslationStream:
         """Translates a sentence.
@@ -182,6 +197,7 @@ class AsyncClient:
             length_penalty: Exponent of the length normalisation of Wu et al. 2016, equation 14.
             max_tokens: The most target tokens.
             attention: Send the attention row of every target token.
+            priority: Class of the request while there are fewer slots than streams; normal when None.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
         request = requests.translate_request(
@@ -192,6 +208,7 @@ class AsyncClient:
             length_penalty=length_penalty,
             max_tokens=max_tokens,
             attention=attention,
+            priority=priority,
         )
         call = calls.translate(request)
         return AsyncTranslationStream(self._stream(call, deadline(timeout, self._timeout)), call.fold)
@@ -276,7 +293,9 @@ class AsyncClient:
             request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
         )
-        return AsyncScoreStream(method(sender, timeout=deadline(timeout, self._timeout)), fold, sender)
+        return AsyncScoreStream(
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+        )
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """The loaded models, sorted by name, then version.
@@ -353,7 +372,7 @@ class AsyncClient:
             response_deserializer=call.response.FromString,
         )
         try:
-            response = await method(call.request, timeout=deadline(timeout, self._timeout))
+            response = await method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata)
         except grpc.RpcError as error:
             raise error_from_call(error) from None
         return call.result(response)
@@ -366,4 +385,4 @@ class AsyncClient:
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=seconds, wait_for_ready=wait_for_ready)
+        return method(call.request, timeout=seconds, metadata=self._metadata, wait_for_ready=wait_for_ready)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TypeAlias
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_RETRIES = 3
@@ -18,6 +19,10 @@ SERVICES = (
     "grpc.health.v1.Health",
 )
 
+CLIENT_ID_KEY = "ostinato-client-id"
+MAX_CLIENT_ID_CHARACTERS = 128
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
 ChannelOptions = list[tuple[str, str | int]]
 
 
@@ -74,6 +79,24 @@ def channel_options(*, retries: int, keepalive_seconds: float | None) -> Channel
             ("grpc.http2.max_pings_without_data", 0),
         ]
     return options
+
+
+def call_metadata(client_id: str | None) -> Metadata:
+    """What goes with every call.
+
+    Args:
+        client_id: Who calls; nothing is said when None.
+
+    Raises:
+        ValueError: The name is empty, too long or has characters that metadata cannot hold.
+    """
+    if client_id is None:
+        return ()
+    if not (0 < len(client_id) <= MAX_CLIENT_ID_CHARACTERS and client_id.isascii() and client_id.isprintable()):
+        raise ValueError(
+            f"client_id must have 1 to {MAX_CLIENT_ID_CHARACTERS} printable ASCII characters (got {client_id!r})"
+        )
+    return ((CLIENT_ID_KEY, client_id),)
 
 
 def deadline(timeout: float | None, default: float) -> float | None:

@@ -12,9 +12,16 @@ from ostinato.v1 import sentiment_pb2
 from ostinato_client import calls, requests
 from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
 from ostinato_client.catalog import Model
-from ostinato_client.channels import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, channel_options, deadline
+from ostinato_client.channels import (
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT_SECONDS,
+    call_metadata,
+    channel_options,
+    deadline,
+)
 from ostinato_client.errors import DeadlineExceeded, Unavailable
 from ostinato_client.generation import GenerationFold
+from ostinato_client.requests import PriorityName
 from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
 from ostinato_client.sentiment import SentimentFold
@@ -42,6 +49,8 @@ class Client:
             call says otherwise; 60 by default, ``math.inf`` for no deadline.
         retries: Attempts after the first, 0 to 4; 3 by default.
         keepalive_seconds: Ping the server this often while a call runs, to notice a dead connection; never when None.
+        client_id: Who calls, for the server's fair share between clients; the address that the connection comes from
+            when None.
         credentials: TLS, as ``grpc.ssl_channel_credentials(...)`` makes it; plain text when None.
 
     Raises:
@@ -55,11 +64,13 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         retries: int = DEFAULT_RETRIES,
         keepalive_seconds: float | None = None,
+        client_id: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
+        self._metadata = call_metadata(client_id)
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.insecure_channel(target, options=options)
@@ -90,6 +101,7 @@ class Client:
         stop: Sequence[str] = (),
         logprobs: bool = False,
         top_alternatives: int = 0,
+        priority: PriorityName | None = None,
         resume: bool = True,
         timeout: float | None = None,
     ) -> GenerationStream:
@@ -116,6 +128,7 @@ class Client:
             stop: Texts that end the stream; the text that matched is not sent.
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
+            priority: Class of the request while there are fewer slots than streams; normal when None.
             resume: Take the stream up where it broke when the server goes away, until the timeout; as many attempts
                 in a row may fail as the client has retries.
             timeout: Seconds allowed for the whole stream; the client's when None.
@@ -132,6 +145,7 @@ class Client:
             stop=stop,
             logprobs=logprobs,
             top_alternatives=top_alternatives,
+            priority=priority,
         )
         allowed = deadline(timeout, self._timeout)
         fold = GenerationFold(request)
@@ -153,6 +167,7 @@ class Client:
         length_penalty: float | None = None,
         max_tokens: int | None = None,
         attention: bool = True,
+        priority: PriorityName | None = None,
         timeout: float | None = None,
     ) -> TranslationStream:
         """Translates a sentence.
@@ -172,6 +187,7 @@ class Client:
             length_penalty: Exponent of the length normalisation of Wu et al. 2016, equation 14.
             max_tokens: The most target tokens.
             attention: Send the attention row of every target token.
+            priority: Class of the request while there are fewer slots than streams; normal when None.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
         request = requests.translate_request(
@@ -182,6 +198,7 @@ class Client:
             length_penalty=length_penalty,
             max_tokens=max_tokens,
             attention=attention,
+            priority=priority,
         )
         call = calls.translate(request)
         return TranslationStream(self._stream(call, deadline(timeout, self._timeout)), call.fold)
@@ -266,7 +283,9 @@ class Client:
             request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
         )
-        return ScoreStream(method(sender, timeout=deadline(timeout, self._timeout)), fold, sender)
+        return ScoreStream(
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+        )
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """The loaded models, sorted by name, then version.
@@ -343,7 +362,7 @@ class Client:
             response_deserializer=call.response.FromString,
         )
         try:
-            response = method(call.request, timeout=deadline(timeout, self._timeout))
+            response = method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata)
         except grpc.RpcError as error:
             raise error_from_call(error) from None
         return call.result(response)
@@ -356,4 +375,4 @@ class Client:
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=seconds, wait_for_ready=wait_for_ready)
+        return method(call.request, timeout=seconds, metadata=self._metadata, wait_for_ready=wait_for_ready)

@@ -6,13 +6,24 @@ number over its field's size, a text that is not Unicode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_client.errors import FieldViolation, InvalidRequest
 
 MAX_UINT32 = 2**32 - 1
 MAX_UINT64 = 2**64 - 1
+
+PriorityName: TypeAlias = Literal["high", "normal", "low"]
+"""Class of a request, while there are fewer slots than streams."""
+
+PRIORITIES: Mapping[PriorityName | None, generation_pb2.Priority.ValueType] = {
+    None: generation_pb2.PRIORITY_UNSPECIFIED,
+    "high": generation_pb2.PRIORITY_HIGH,
+    "normal": generation_pb2.PRIORITY_NORMAL,
+    "low": generation_pb2.PRIORITY_LOW,
+}
 
 
 def generate_request(
@@ -28,6 +39,7 @@ def generate_request(
     stop: Sequence[str],
     logprobs: bool,
     top_alternatives: int,
+    priority: PriorityName | None,
 ) -> generation_pb2.GenerateRequest:
     """The message for ``generate``; what is None stays absent, for the server's default.
 
@@ -51,6 +63,7 @@ def generate_request(
         ),
         include_logprobs=logprobs,
         top_alternatives=_count("top_alternatives", top_alternatives) or 0,
+        priority=_priority(priority),
     )
 
 
@@ -63,6 +76,7 @@ def translate_request(
     length_penalty: float | None,
     max_tokens: int | None,
     attention: bool,
+    priority: PriorityName | None,
 ) -> translation_pb2.TranslateRequest:
     """The message for ``translate``; what is None stays absent, for the server's default.
 
@@ -77,6 +91,7 @@ def translate_request(
         length_penalty=length_penalty,
         max_tokens=_count("max_tokens", max_tokens),
         include_attention=attention,
+        priority=_priority(priority),
     )
 
 
@@ -133,6 +148,12 @@ def get_model_request(name: str, *, version: int | None) -> models_pb2.GetModelR
         InvalidRequest: A value that its field cannot hold.
     """
     return models_pb2.GetModelRequest(model=_text("model", name), version=_count("version", version))
+
+
+def _priority(name: PriorityName | None) -> generation_pb2.Priority.ValueType:
+    if name not in PRIORITIES:
+        raise _invalid("priority", f"must be high, normal or low (got {name!r})")
+    return PRIORITIES[name]
 
 
 def _count(field: str, value: int | None, largest: int = MAX_UINT32) -> int | None:

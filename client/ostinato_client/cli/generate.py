@@ -10,7 +10,13 @@ from typing import Any
 
 import click
 
-from ostinato_client.cli.options import FiniteRange, connection_options, json_option, version_option
+from ostinato_client.cli.options import (
+    FiniteRange,
+    connection_options,
+    json_option,
+    priority_option,
+    version_option,
+)
 from ostinato_client.cli.output import note, single, write_json, write_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32, MAX_UINT64
@@ -29,6 +35,7 @@ from ostinato_client.streams import GenerationStream
 @click.option("--seed", type=click.IntRange(0, MAX_UINT64), help="The same seed gives the same text.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
 @click.option("--logprobs", is_flag=True, help="Show the log-probability of every character.")
+@priority_option
 @click.option("--resume/--no-resume", default=True, help="Take the stream up where it broke if the server goes away.")
 @connection_options
 @json_option

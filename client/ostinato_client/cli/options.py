@@ -52,6 +52,12 @@ version_option = click.option(
     "--model-version", "version", type=click.IntRange(min=1), help="Version of the model.  [default: the newest]"
 )
 
+priority_option = click.option(
+    "--priority",
+    type=click.Choice(["high", "normal", "low"]),
+    help="Whose turn it is while the server is full.  [default: normal]",
+)
+
 
 def connection_options(command: Callable[..., R]) -> Callable[..., R]:
     """Adds ``--target``, ``--timeout`` and ``--tls-ca``; the command gets ``connect``, which opens a client."""

@@ -11,7 +11,13 @@ from typing import Any
 import click
 
 from ostinato_client.cli.heatmap import heat_map
-from ostinato_client.cli.options import FiniteRange, connection_options, json_option, version_option
+from ostinato_client.cli.options import (
+    FiniteRange,
+    connection_options,
+    json_option,
+    priority_option,
+    version_option,
+)
 from ostinato_client.cli.output import console, note, single, write_json, write_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32
@@ -33,6 +39,7 @@ from ostinato_client.streams import TranslationStream
     metavar="FILE",
     help="Draw the attention as a picture (.png, .svg, .pdf).",
 )
+@priority_option
 @connection_options
 @json_option
 def translate(

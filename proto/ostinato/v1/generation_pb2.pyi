@@ -19,6 +19,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """Read as PRIORITY_NORMAL."""
+    PRIORITY_HIGH: _Priority.ValueType  # 1
+    """A person waits for it."""
+    PRIORITY_NORMAL: _Priority.ValueType  # 2
+    """What most requests are."""
+    PRIORITY_LOW: _Priority.ValueType  # 3
+    """May wait until nothing else does."""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Class of a request. While streams wait for a slot, those of a higher class go first; within a class the client that
+    holds the fewest slots goes first, then the older request. A stream that runs is never interrupted for another.
+
+    A client is who the metadata key "ostinato-client-id" says, or else the address that the connection comes from.
+    """
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""Read as PRIORITY_NORMAL."""
+PRIORITY_HIGH: Priority.ValueType  # 1
+"""A person waits for it."""
+PRIORITY_NORMAL: Priority.ValueType  # 2
+"""What most requests are."""
+PRIORITY_LOW: Priority.ValueType  # 3
+"""May wait until nothing else does."""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -61,6 +93,7 @@ class GenerateRequest(_message.Message):
     INCLUDE_LOGPROBS_FIELD_NUMBER: _builtins.int
     TOP_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     RESUMPTION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model to run, "char-lm" for instance."""
     version: _builtins.int
@@ -71,6 +104,8 @@ class GenerateRequest(_message.Message):
     """Send the log-probability of every generated token."""
     top_alternatives: _builtins.int
     """Send this many of the most probable tokens beside each generated one; 0 sends none."""
+    priority: Global___Priority.ValueType
+    """Whose turn it is when slots are short; PRIORITY_NORMAL when absent."""
     @_builtins.property
     def sampling(self) -> Global___SamplingParameters:
         """How the next token is drawn."""
@@ -94,10 +129,11 @@ class GenerateRequest(_message.Message):
         include_logprobs: _builtins.bool = ...,
         top_alternatives: _builtins.int = ...,
         resumption: Global___Resumption | None = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "prompt", b"prompt", "resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "priority", b"priority", "prompt", b"prompt", "resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
     _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015

@@ -32,6 +32,7 @@ class TranslateRequest(_message.Message):
     LENGTH_PENALTY_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     INCLUDE_ATTENTION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model to run, "translation-en-fr" for instance."""
     version: _builtins.int
@@ -46,6 +47,8 @@ class TranslateRequest(_message.Message):
     """The most target tokens; the model's limit when absent."""
     include_attention: _builtins.bool
     """Send the attention row of every target token."""
+    priority: _generation_pb2.Priority.ValueType
+    """Whose turn it is when slots are short; PRIORITY_NORMAL when absent."""
     def __init__(
         self,
         *,
@@ -56,10 +59,11 @@ class TranslateRequest(_message.Message):
         length_penalty: _builtins.float | None = ...,
         max_tokens: _builtins.int | None = ...,
         include_attention: _builtins.bool = ...,
+        priority: _generation_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "include_attention", b"include_attention", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "model", b"model", "text", b"text", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "include_attention", b"include_attention", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "model", b"model", "priority", b"priority", "text", b"text", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__beam_size: _TypeAlias = _typing.Literal["beam_size"]  # noqa: Y015
     _WhichOneofArgType__beam_size: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size"]  # noqa: Y015

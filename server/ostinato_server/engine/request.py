@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Priority(IntEnum):
+    """Classes of requests; a lower number goes first."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides a request's turn.
+
+    Attributes:
+        priority: Its class.
+        client: Whose it is; clients share the slots evenly when there are too few.
+    """
+
+    priority: Priority = Priority.NORMAL
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,7 @@ class GenerationRequest:
         stop: Texts that end the stream, each not empty.
         top_alternatives: How many of the most probable tokens to give with each token.
         deadline: When it must be done, on the engine's clock.
+        standing: What decides its turn.
     """
 
     prompt: tuple[int, ...]
@@ -48,6 +70,7 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     top_alternatives: int = 0
     deadline: float
+    standing: Standing = Standing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +84,7 @@ class TranslationRequest:
         max_tokens: The most target tokens, at least one.
         include_attention: Whether every token carries its attention row.
         deadline: When it must be done, on the engine's clock.
+        standing: What decides its turn.
     """
 
     source: tuple[int, ...]
@@ -69,6 +93,7 @@ class TranslationRequest:
     max_tokens: int
     include_attention: bool
     deadline: float
+    standing: Standing = Standing()
 
 
 class Alternative(NamedTuple):

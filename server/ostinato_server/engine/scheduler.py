@@ -1,19 +1,17 @@
-"""Who runs next: a pure scheduler over slots, without threads, clocks or tensors."""
+"""Which streams hold the slots: a pure scheduler, without threads, clocks or tensors."""
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
+from ostinato_server.engine.fair_queue import FairQueue, Queued
 
-class Schedulable(Protocol):
+
+class Schedulable(Queued, Protocol):
     """What the scheduler must know of a stream."""
-
-    @property
-    def id(self) -> int:
-        """Unique among the streams of the scheduler."""
 
     @property
     def width(self) -> int:
@@ -28,11 +26,11 @@ S = TypeVar("S", bound=Schedulable)
 
 
 class Scheduler(Generic[S]):
-    """Admits waiting streams into free slots, first come, first served.
+    """Admits waiting streams into free slots, in the order of a `FairQueue`.
 
     A stream is *waiting*, *running* or *parked*. A parked stream gives its slots up and, once resumed, goes before
-    those that have not started. The head of the queue is never overtaken, so a wide stream is not starved by narrow
-    ones.
+    those of its class that have not started. Whose turn it is, is never overtaken for want of slots, so a wide stream
+    is not starved by narrow ones.
 
     Args:
         capacity: Slots.
@@ -41,8 +39,8 @@ class Scheduler(Generic[S]):
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.free = capacity
-        self._new: deque[S] = deque()
-        self._resumed: deque[S] = deque()
+        self._slots_of: Counter[str] = Counter()
+        self._queue: FairQueue[S] = FairQueue(self._slots_of)
         self._running: dict[int, S] = {}
         self._parked: dict[int, S] = {}
         self._alive: dict[int, S] = {}
@@ -60,7 +58,7 @@ class Scheduler(Generic[S]):
     @property
     def waiting(self) -> int:
         """Streams that would run if there were slots."""
-        return len(self._alive) - len(self._running) - len(self._parked)
+        return len(self._queue)
 
     @property
     def parked(self) -> int:
@@ -68,39 +66,42 @@ class Scheduler(Generic[S]):
         return len(self._parked)
 
     def submit(self, stream: S) -> None:
-        """Puts a new stream at the end of the queue; it must fit into the slots at all."""
+        """Queues a new stream; it must fit into the slots at all."""
         if stream.width > self.capacity:
             raise ValueError(f"a stream of width {stream.width} never fits into {self.capacity} slots")
         self._alive[stream.id] = stream
-        self._new.append(stream)
+        self._queue.push(stream)
         heapq.heappush(self._deadlines, (stream.deadline, stream.id))
 
     def admit(self) -> Iterator[S]:
         """Moves streams from the queue into free slots, until the next one does not fit."""
-        while (stream := self._head()) is not None and stream.width <= self.free:
-            (self._resumed or self._new).popleft()
+        while self.free and (stream := self._queue.head()) is not None and stream.width <= self.free:
+            self._queue.pop(stream)
             self._running[stream.id] = stream
+            self._slots_of[stream.client] += stream.width
             self.free -= stream.width
             yield stream
 
     def park(self, stream: S) -> None:
         """Takes a running stream out of its slots until it is resumed."""
-        del self._running[stream.id]
+        self._release(stream)
         self._parked[stream.id] = stream
-        self.free += stream.width
 
     def resume(self, stream_id: int) -> None:
         """Queues a parked stream again; nothing happens to one that is not parked."""
         stream = self._parked.pop(stream_id, None)
         if stream is not None:
-            self._resumed.append(stream)
+            self._queue.push(stream, resumed=True)
 
     def remove(self, stream_id: int) -> S | None:
         """Ends a stream, wherever it is; none when it has ended already."""
         stream = self._alive.pop(stream_id, None)
-        self._parked.pop(stream_id, None)
-        if self._running.pop(stream_id, None) is not None and stream is not None:
-            self.free += stream.width
+        if stream is None:
+            return None
+        if stream_id in self._running:
+            self._release(stream)
+        elif self._parked.pop(stream_id, None) is None:
+            self._queue.discard(stream)
         return stream
 
     def get(self, stream_id: int) -> S | None:
@@ -119,11 +120,10 @@ class Scheduler(Generic[S]):
         """Every stream that has not ended."""
         return list(self._alive.values())
 
-    def _head(self) -> S | None:
-        """The next stream to run; ended ones are dropped on the way."""
-        for queue in (self._resumed, self._new):
-            while queue and queue[0].id not in self._alive:
-                queue.popleft()
-            if queue:
-                return queue[0]
-        return None
+    def _release(self, stream: S) -> None:
+        """Takes a running stream's slots back."""
+        del self._running[stream.id]
+        self.free += stream.width
+        self._slots_of[stream.client] -= stream.width
+        if not self._slots_of[stream.client]:
+            del self._slots_of[stream.client]

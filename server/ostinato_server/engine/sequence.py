@@ -16,6 +16,7 @@ from ostinato_server.engine.request import (
     GeneratedToken,
     GenerationRequest,
     SamplingParameters,
+    Standing,
     TranslationRequest,
 )
 from ostinato_server.engine.stops import StopFilter
@@ -53,6 +54,8 @@ class EngineSequence(Protocol):
 
     id: int
     width: int
+    priority: int
+    client: str
     deadline: float
     arrival: float
     rows: list[int]
@@ -88,10 +91,14 @@ class _Stream:
 
     width = 1
 
-    def __init__(self, stream_id: int, source: tuple[int, ...], deadline: float, arrival: float) -> None:
+    def __init__(
+        self, stream_id: int, source: tuple[int, ...], deadline: float, standing: Standing, arrival: float
+    ) -> None:
         self.id = stream_id
         self.source = source
         self.deadline = deadline
+        self.priority: int = standing.priority
+        self.client = standing.client
         self.arrival = arrival
         self.sampling = SamplingParameters(temperature=0.0)
         self.rows: list[int] = []
@@ -128,7 +135,7 @@ class SampledSequence(_Stream):
         end_id: int | None,
     ) -> None:
         source = request.prompt + request.resumed if isinstance(request, GenerationRequest) else request.source
-        super().__init__(stream_id, source, request.deadline, arrival)
+        super().__init__(stream_id, source, request.deadline, request.standing, arrival)
         self._detokenize = detokenize
         self._end_id = -1 if end_id is None else end_id
         self._max_tokens = request.max_tokens
@@ -206,7 +213,7 @@ class BeamSequence(_Stream):
     def __init__(
         self, stream_id: int, request: TranslationRequest, arrival: float, detokenize: Detokenizer, end_id: int
     ) -> None:
-        super().__init__(stream_id, request.source, request.deadline, arrival)
+        super().__init__(stream_id, request.source, request.deadline, request.standing, arrival)
         self.width = request.beam_size
         self._detokenize = detokenize
         self._attention = request.include_attention

@@ -13,6 +13,7 @@ from ostinato_server.engine.request import (
     GeneratedToken,
     GenerationRequest,
     SamplingParameters,
+    Standing,
 )
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.errors import InvalidArgument
@@ -20,6 +21,7 @@ from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import DecodeModel, LoadedModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
+from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
     from ostinato.v1.generation_pb2_grpc import _ServicerContext
@@ -54,7 +56,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         model = self._desk.find(DecodeModel, "generation", request.model, version)
         with self._desk.count(model):
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline)
+            asked = read_request(request, model, deadline, read_standing(request.priority, context))
             details = request.include_logprobs or asked.top_alternatives > 0
             position = len(asked.resumed)
             if position == asked.max_tokens:  # it broke before its summary came
@@ -79,7 +81,9 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     yield summary(stream.finished, asked, unknown, model)
 
 
-def read_request(request: generation_pb2.GenerateRequest, model: LoadedModel, deadline: float) -> GenerationRequest:
+def read_request(
+    request: generation_pb2.GenerateRequest, model: LoadedModel, deadline: float, standing: Standing
+) -> GenerationRequest:
     """The request in the engine's terms.
 
     Raises:
@@ -98,6 +102,7 @@ def read_request(request: generation_pb2.GenerateRequest, model: LoadedModel, de
         stop=_stop(stopping.stop),
         top_alternatives=request.top_alternatives,
         deadline=deadline,
+        standing=standing,
     )
 
 

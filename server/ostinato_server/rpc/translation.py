@@ -7,13 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ostinato.v1 import translation_pb2, translation_pb2_grpc
-from ostinato_server.engine.request import Finished, GeneratedToken, TranslationRequest
+from ostinato_server.engine.request import Finished, GeneratedToken, Standing, TranslationRequest
 from ostinato_server.engine.sequence import BeamSequence, EngineSequence, SampledSequence
 from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import DecodeModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import FINISH_REASONS, timings
+from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
     from ostinato.v1.translation_pb2_grpc import _ServicerContext
@@ -40,7 +41,7 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
         model = self._desk.find(DecodeModel, "translation", request.model, version)
         with self._desk.count(model):
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline)
+            asked = read_request(request, model, deadline, read_standing(request.priority, context))
             texts: list[str] = []
             async with model.client.open(partial(_sequence, request=asked, model=model)) as stream:
                 yield _source(asked, model.codec)
@@ -53,7 +54,9 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
                     yield _summary(stream.finished, asked, "".join(texts), len(texts), model)
 
 
-def read_request(request: translation_pb2.TranslateRequest, model: DecodeModel, deadline: float) -> TranslationRequest:
+def read_request(
+    request: translation_pb2.TranslateRequest, model: DecodeModel, deadline: float, standing: Standing
+) -> TranslationRequest:
     """The request in the engine's terms.
 
     Raises:
@@ -73,6 +76,7 @@ def read_request(request: translation_pb2.TranslateRequest, model: DecodeModel, 
         max_tokens=max_tokens,
         include_attention=request.include_attention,
         deadline=deadline,
+        standing=standing,
     )
 
 

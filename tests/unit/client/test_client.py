@@ -295,3 +295,29 @@ def test_wait_until_ready_gives_up_in_time(client: Client, fake: FakeServer) -> 
 def test_nonsense_settings_are_refused_when_the_client_is_made(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Client("localhost:1", **arguments)
+
+
+def test_priority_and_client_id_arrive(fake: FakeServer) -> None:
+    seen: list[tuple[str, str | bytes]] = []
+
+    def handler(request: generation_pb2.GenerateRequest, context: grpc.ServicerContext) -> Iterator[Any]:
+        seen.extend((key, value) for key, value in context.invocation_metadata() if key == "ostinato-client-id")
+        yield from echo(request, context)
+
+    fake.generate = handler
+    with Client(fake.target, client_id="tenant-7") as named:
+        named.generate("a", priority="low").text()
+    assert seen == [("ostinato-client-id", "tenant-7")]
+    assert fake.requests[-1].priority == generation_pb2.PRIORITY_LOW
+
+
+@pytest.mark.parametrize("client_id", ["", "x" * 129, "naïve", "line\nbreak"])
+def test_client_id_that_metadata_cannot_hold_is_refused(client_id: str) -> None:
+    with pytest.raises(ValueError, match="client_id"):
+        Client(client_id=client_id)
+
+
+def test_unknown_priority_is_refused_before_anything_is_sent(client: Client, fake: FakeServer) -> None:
+    with pytest.raises(InvalidRequest, match="priority: must be high, normal or low"):
+        client.generate("a", priority="urgent")  # type: ignore[arg-type]
+    assert not fake.requests

@@ -13,6 +13,8 @@ class Stream:
     id: int
     width: int = 1
     deadline: float = float("inf")
+    priority: int = 0
+    client: str = "one"
 
 
 def ids(streams: object) -> list[int]:
@@ -105,8 +107,40 @@ def test_every_stream_runs_exactly_once_when_each_ends(widths: list[int], capaci
     assert ran == list(range(len(widths)))
 
 
+def test_a_higher_class_goes_before_all_others() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    for number, priority in ((1, 1), (2, 2), (3, 1), (4, 0), (5, 0)):
+        scheduler.submit(Stream(number, priority=priority))
+    order: list[int] = []
+    while len(scheduler):
+        order += ids(scheduler.admit())
+        scheduler.remove(order[-1])
+    assert order == [4, 5, 1, 3, 2]
+
+
+def test_a_client_with_a_thousand_requests_waits_behind_its_own() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    for number in range(1000):
+        scheduler.submit(Stream(number, client="greedy"))
+    assert ids(scheduler.admit()) == [0, 1, 2, 3]
+    for number in range(1000, 1003):
+        scheduler.submit(Stream(number, client="modest"))
+    for number in (0, 1):
+        scheduler.remove(number)
+    assert ids(scheduler.admit()) == [1000, 1001]
+    scheduler.remove(2)
+    assert ids(scheduler.admit()) == [4]  # one of greedy's runs, and two of modest's
+
+
+def test_a_client_alone_takes_all_slots() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    for number in range(6):
+        scheduler.submit(Stream(number, client="only"))
+    assert ids(scheduler.admit()) == [0, 1, 2, 3]
+
+
 class SchedulerMachine(RuleBasedStateMachine):
-    """Whatever happens in whatever order, slots are neither lost nor given twice."""
+    """Whatever happens in whatever order: slots are neither lost nor given twice, and turns are taken as promised."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,10 +149,11 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.running: dict[int, Stream] = {}
         self.parked: dict[int, Stream] = {}
         self.waiting: dict[int, Stream] = {}
+        self.returned: list[int] = []
 
-    @rule(width=st.integers(1, 6))
-    def submit(self, width: int) -> None:
-        stream = Stream(self.next_id, width)
+    @rule(width=st.integers(1, 6), priority=st.integers(0, 2), client=st.sampled_from("abc"))
+    def submit(self, width: int, priority: int, client: str) -> None:
+        stream = Stream(self.next_id, width, priority=priority, client=client)
         self.next_id += 1
         self.scheduler.submit(stream)
         self.waiting[stream.id] = stream
@@ -126,8 +161,20 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule()
     def admit(self) -> None:
         for stream in self.scheduler.admit():
-            assert self.waiting.pop(stream.id) is stream
+            assert stream is min(self.waiting.values(), key=self.turn)
+            del self.waiting[stream.id]
             self.running[stream.id] = stream
+            if stream.id in self.returned:
+                self.returned.remove(stream.id)
+        if self.waiting:
+            assert min(self.waiting.values(), key=self.turn).width > self.scheduler.free
+
+    def turn(self, stream: Stream) -> tuple[int, ...]:
+        """What decides a waiting stream's turn, as plainly as it can be said."""
+        if stream.id in self.returned:
+            return (stream.priority, 0, self.returned.index(stream.id))
+        held = sum(other.width for other in self.running.values() if other.client == stream.client)
+        return (stream.priority, 1, held, stream.id)
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -142,6 +189,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         stream = self.parked.pop(data.draw(st.sampled_from(sorted(self.parked))))
         self.scheduler.resume(stream.id)
         self.waiting[stream.id] = stream
+        self.returned.append(stream.id)
 
     @precondition(lambda self: self.running or self.parked or self.waiting)
     @rule(data=st.data())
@@ -152,6 +200,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert self.scheduler.remove(chosen) is None
         for group in (self.running, self.parked, self.waiting):
             group.pop(chosen, None)
+        if chosen in self.returned:
+            self.returned.remove(chosen)
 
     @invariant()
     def slots_add_up(self) -> None:
