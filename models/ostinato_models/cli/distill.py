@@ -16,7 +16,11 @@ from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
 
 
-@click.command()
+@click.command(
+    epilog="\b\n"
+    "ostinato distill sentiment --out runs/sentiment-teacher\n"
+    "ostinato train sentiment --preset full --soft-labels runs/sentiment-teacher/soft_labels.tsv --out runs/sentiment"
+)
 @click.argument("task", type=click.Choice(["sentiment"]))
 @click.option(
     "--out",
@@ -43,12 +47,7 @@ def distill(
     resume: bool,
     as_json: bool,
 ) -> None:
-    r"""Fine-tune a teacher on TASK and write its soft labels.
-
-    \b
-    ostinato distill sentiment --out runs/sentiment-teacher
-    ostinato train sentiment --preset full --soft-labels runs/sentiment-teacher/soft_labels.tsv --out runs/sentiment
-    """
+    """Fine-tune a teacher on TASK and write its soft labels."""
     from ostinato_models.distillation.run import FINE_TUNING, SOFT_LABELS
     from ostinato_models.distillation.run import distill as run
     from ostinato_models.distillation.teacher import find_teacher, load_teacher

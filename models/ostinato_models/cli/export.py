@@ -30,7 +30,11 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
     return tuple(artifact for artifact in get_args(Artifact) if artifact in names)
 
 
-@click.command()
+@click.command(
+    epilog="\b\n"
+    "ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8\n"
+    "ostinato export --bundle models/pretrained --out repository"
+)
 @click.argument("run_dir", type=_FOLDER, required=False)
 @click.option("--bundle", type=_FOLDER, help="A shipped bundle, or a repository of them, instead of RUN_DIR.")
 @click.option(
@@ -60,12 +64,7 @@ def export(
     artifacts: tuple[Artifact, ...],
     as_json: bool,
 ) -> None:
-    r"""Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch.
-
-    \b
-    ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8
-    ostinato export --bundle models/pretrained --out repository
-    """
+    """Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch."""
     if (run_dir is None) == (bundle is None):
         raise click.UsageError("Give either RUN_DIR or --bundle DIR.")
     from ostinato_models.export.source import default_name, load_run

@@ -26,7 +26,7 @@ PACKAGES = ("torch", "numpy")
 """Whose versions a report names: its numbers come from them."""
 
 
-@click.command()
+@click.command(epilog="Example: ostinato lab gradient-flow --preset quick --out runs/gradient-flow")
 @click.argument("name", required=False)
 @click.option(
     "--preset",
@@ -46,11 +46,7 @@ PACKAGES = ("torch", "numpy")
 def lab(
     *, name: str | None, preset: PresetName, out: Path | None, seed: int | None, data_dir: Path | None, as_json: bool
 ) -> None:
-    r"""Run the experiment NAME and write its report; without NAME, list the experiments.
-
-    \b
-    ostinato lab gradient-flow --preset quick --out runs/gradient-flow
-    """
+    """Run the experiment NAME and write its report; without NAME, list the experiments."""
     if name is None:
         _list(as_json)
         return

@@ -85,8 +85,11 @@ class Trainer(Generic[BatchT]):
             RunDirectoryError: there is none, or it belongs to another configuration.
         """
         content = load_checkpoint(self.directory / "checkpoint.pt")
-        if content["config"] != self.config.to_dict():
-            raise RunDirectoryError(self.directory, "checkpoint.pt has another configuration")
+        asked = self.config.to_dict()
+        trained = TrainingConfig.from_dict(content["config"]).to_dict()  # what came later was at its default
+        changed = sorted(name for name in trained if trained[name] != asked[name])
+        if changed:
+            raise RunDirectoryError(self.directory, f"checkpoint.pt has another configuration: {', '.join(changed)}")
         self.task.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])

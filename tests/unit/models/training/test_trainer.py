@@ -158,10 +158,20 @@ def test_a_directory_with_a_training_is_not_overwritten(tmp_path: Path) -> None:
         run(tiny("sentiment", epochs=1), tmp_path)
 
 
+def test_a_checkpoint_from_before_a_setting_existed_is_taken_up(tmp_path: Path) -> None:
+    run(tiny("sentiment", epochs=1), tmp_path)
+    checkpoint = tmp_path / "checkpoint.pt"
+    content = torch.load(checkpoint, weights_only=True)
+    del content["config"]["distillation_temperature"]
+    torch.save(content, checkpoint)
+
+    run(tiny("sentiment", epochs=1), tmp_path, resume=True)
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
     run(tiny("sentiment", epochs=1), tmp_path)
 
-    with pytest.raises(RunDirectoryError, match="another configuration"):
+    with pytest.raises(RunDirectoryError, match=r"another configuration: learning_rate$"):
         run(tiny("sentiment", epochs=1, learning_rate=0.5), tmp_path, resume=True)
 
 
