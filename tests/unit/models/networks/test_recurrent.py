@@ -162,3 +162,22 @@ def test_a_value_outside_its_domain_is_refused_by_name(changes: dict[str, Any], 
         Recurrent(**arguments)
 
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_under_autocast_the_numbers_differ_by_bfloat16_rounding_only(cell: CellName) -> None:
+    stack = Recurrent(cell, 6, 16, bidirectional=True)
+    inputs = torch.rand(3, 7, 6, generator=torch.Generator().manual_seed(1))
+    exact, exact_state = stack(inputs)
+    lengths = torch.tensor([7, 2, 5])
+    exact_packed, _ = stack(inputs, None, lengths)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, rounded_state = stack(inputs.bfloat16(), tuple(torch.zeros_like(part) for part in exact_state))
+        packed, _ = stack(inputs, None, lengths)
+        rounded.sum().backward()
+
+    assert {tensor.dtype for tensor in (rounded, packed, *rounded_state)} == {torch.float32}
+    torch.testing.assert_close(rounded, exact, rtol=0, atol=0.02)
+    torch.testing.assert_close(packed, exact_packed, rtol=0, atol=0.02)
+    assert all(parameter.grad is not None for parameter in stack.parameters())

@@ -236,3 +236,11 @@ def test_lower_precision_learns_too(precision: str, tmp_path: Path) -> None:
 
     assert record["curve"][0]["train_loss"] < 0.75
     assert weights(tmp_path)["output.weight"].dtype == torch.float32
+
+
+def test_a_decoder_started_by_an_encoder_learns_in_bfloat16(tmp_path: Path) -> None:
+    record = run(tiny("translation", epochs=2, precision="bf16"), tmp_path)
+
+    first, second = (epoch["train_loss"] for epoch in record["curve"])
+    assert second < first
+    assert weights(tmp_path)["bridge_cell.weight"].dtype == torch.float32
