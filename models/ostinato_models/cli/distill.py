@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -14,6 +15,7 @@ from ostinato_models.data.corpora import find_data_set
 from ostinato_models.data.examples import SentimentCorpus
 from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
+from ostinato_models.training.configuration import Precision
 
 
 @click.command(
@@ -32,6 +34,7 @@ from ostinato_models.errors import ModelsError
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides head, order and texts.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data.")
+@click.option("--precision", type=click.Choice(get_args(Precision)), help="Type of the products (autocast).")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--resume", is_flag=True, help="Go on from the run directory's checkpoint, if it has one.")
 @json_option
@@ -43,6 +46,7 @@ def distill(
     device: str,
     seed: int,
     epochs: int | None,
+    precision: Precision | None,
     threads: int | None,
     resume: bool,
     as_json: bool,
@@ -66,7 +70,11 @@ def distill(
             corpus,
             out,
             fine_tuning=replace(
-                FINE_TUNING, seed=seed, epochs=epochs or FINE_TUNING.epochs, threads=threads or FINE_TUNING.threads
+                FINE_TUNING,
+                seed=seed,
+                epochs=epochs or FINE_TUNING.epochs,
+                precision=precision or FINE_TUNING.precision,
+                threads=threads or FINE_TUNING.threads,
             ),
             transfer=TransferSettings(),
             device=choose_device(device),

@@ -22,7 +22,7 @@ from ostinato_models.training.checkpoints import load_weights
 from ostinato_models.training.configuration import TrainingConfig
 from ostinato_models.training.reporting import Reporter
 from ostinato_models.training.sentiment_task import SentimentTask
-from ostinato_models.training.trainer import Trainer
+from ostinato_models.training.trainer import AUTOCAST, Trainer
 
 SOFT_LABELS = "soft_labels.tsv"
 ROWS = 64
@@ -87,7 +87,9 @@ def distill(
             results = trainer.task.report()
         reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
     texts = transfer_texts([row.text for row in corpus.train], whole_words(tokenizer), transfer, fine_tuning.seed)
-    rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
+    precision = AUTOCAST.get(fine_tuning.precision)
+    with torch.autocast(device.type, precision, enabled=precision is not None):
+        rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
     write_soft_labels(directory / SOFT_LABELS, rows)
     record = {
         "command": shlex.join(command),
