@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-import torch
 
 from ostinato_models.lab.experiment import Context, Experiment
 from ostinato_models.lab.gradient_flow.clipping import CLIPPED_NETWORK, Training, train
@@ -18,6 +14,7 @@ from ostinato_models.lab.gradient_flow.profiles import Profile, cases, measure
 from ostinato_models.lab.gradient_flow.settings import PRESETS, GradientFlowSettings
 from ostinato_models.lab.gradient_flow.texts import load_text
 from ostinato_models.lab.report import Cell, Plot, Report, Table
+from ostinato_models.lab.threads import one_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ def run(settings: GradientFlowSettings, context: Context) -> GradientFlowResult:
     total = sum(case.length for case in planned) * settings.repeats + 2 * trained
     done = 0
     profiles: list[Profile] = []
-    with _one_thread():
+    with one_thread():
         for case in planned:
             profiles += measure(case, settings, text)
             done += case.length * settings.repeats
@@ -196,14 +193,3 @@ def _clipping_table(result: GradientFlowResult) -> Table:
         measured = zip(training.losses, training.norms, training.applied, strict=True)
         rows += [(name, update, *numbers) for update, numbers in enumerate(measured, 1)]
     return Table("clipping", columns, tuple(rows))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Matrices this small are fastest on one thread, and sums then do not depend on how many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
