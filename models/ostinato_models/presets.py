@@ -145,14 +145,14 @@ def _full(task: TaskName) -> Preset:
             embedding_size=256,
             encoder_size=256,
             decoder_size=512,
-            dropout=0.2,
+            dropout=0.3,
         ),
         training=TrainingConfig(
-            epochs=8,
+            epochs=12,
             batch_size=256,
             tokens_per_batch=1000,  # small, as for char-lm: 1,500 updates in an epoch
             max_tokens=64,
-            learning_rate=1.8e-3,
+            learning_rate=2e-3,
             average_decay=0.999,
             warmup_steps=400,
             clip_norm=1.0,
@@ -176,7 +176,7 @@ def _captions(dataset: str) -> Preset:
             dropout=0.4,
         ),
         training=TrainingConfig(
-            epochs=15,
+            epochs=12,
             batch_size=256,
             tokens_per_batch=1200,
             max_tokens=64,
