@@ -85,7 +85,11 @@ def _curve(curve: Sequence[Mapping[str, float]]) -> str:
     if not curve:
         return ""
     names = [name for name in curve[0] if all(name in row for row in curve)]
-    return _table([_words(name) for name in names], [[f"{row[name]:.4g}" for name in names] for row in curve])
+    return _table([_words(name) for name in names], [[_number(row[name]) for name in names] for row in curve])
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def _limits(manifest: Manifest) -> str:
