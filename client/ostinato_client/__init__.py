@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Translation,
     )
     from ostinato_client.streams import GenerationStream, ScoreStream, TranslationStream
+    from ostinato_client.tls import tls_credentials
 
 __all__ = [
     "AsyncClient",
@@ -95,6 +96,7 @@ __all__ = [
     "Translation",
     "TranslationStream",
     "Unavailable",
+    "tls_credentials",
 ]
 
 _HOMES = MappingProxyType(
@@ -137,6 +139,7 @@ _HOMES = MappingProxyType(
             "Translation",
         ),
         "streams": ("GenerationStream", "ScoreStream", "TranslationStream"),
+        "tls": ("tls_credentials",),
     }
 )
 

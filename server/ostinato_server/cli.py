@@ -33,6 +33,16 @@ def _option(
     return click.option(flag, name, type=kind, default=default, show_default=True, help=text, metavar=metavar)
 
 
+def _file_option(flag: str, name: str, text: str) -> Callable[..., Any]:
+    """A flag that names a file; whether the file will do is the server's to say."""
+    return click.option(flag, name, type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
+def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
+    """A flag that turns on what is off by default."""
+    return click.option(flag, name, is_flag=True, help=text)
+
+
 @click.command()
 @click.option(
     "--repository",
@@ -72,6 +82,32 @@ def _option(
     "grace_seconds",
     click.FloatRange(0, 3600),
     "How long running requests may go on after SIGTERM.",
+    metavar="SECONDS",
+)
+@_file_option("--tls-cert", "tls_certificate", "Speak TLS with this certificate (PEM, with its chain).")
+@_file_option("--tls-key", "tls_key", "Private key (PEM) of the certificate.")
+@_file_option("--tls-client-ca", "tls_client_ca", "Ask clients for a certificate that one of these (PEM) signed.")
+@_switch("--insecure-bind", "insecure_bind", "Listen beyond loopback without TLS, and give no warning.")
+@_switch("--reflection", "reflection", "Tell the contract to tools that ask for it.")
+@_option("--max-message-bytes", "max_message_bytes", click.IntRange(1024, 2**31 - 1), "The largest message taken.")
+@_option(
+    "--max-streams-per-connection",
+    "max_streams_per_connection",
+    click.IntRange(1, 2**31 - 1),
+    "Calls under way on one connection; further ones wait in the client.",
+)
+@_option(
+    "--max-connection-age",
+    "max_connection_age_seconds",
+    click.FloatRange(0, 1_000_000),
+    "When a connection is asked to end once its calls are done; 0 for never.",
+    metavar="SECONDS",
+)
+@_option(
+    "--min-ping-interval",
+    "min_ping_interval_seconds",
+    click.FloatRange(0, 86_400),
+    "Connections without data that ping more often are closed.",
     metavar="SECONDS",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
