@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         ModelNotFound,
         OstinatoError,
         Overloaded,
+        PermissionDenied,
         ServerError,
+        Unauthenticated,
         Unavailable,
     )
     from ostinato_client.results import (
@@ -81,6 +83,7 @@ __all__ = [
     "ModelNotFound",
     "OstinatoError",
     "Overloaded",
+    "PermissionDenied",
     "ScoreStream",
     "Sentiment",
     "SentimentScore",
@@ -95,6 +98,7 @@ __all__ = [
     "TracePoint",
     "Translation",
     "TranslationStream",
+    "Unauthenticated",
     "Unavailable",
     "tls_credentials",
 ]
@@ -122,7 +126,9 @@ _HOMES = MappingProxyType(
             "ModelNotFound",
             "OstinatoError",
             "Overloaded",
+            "PermissionDenied",
             "ServerError",
+            "Unauthenticated",
             "Unavailable",
         ),
         "results": (

@@ -32,13 +32,17 @@ from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.loader import Loader
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
+from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, listen, url_host
 from ostinato_server.rpc.models import ModelService
+from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
+from ostinato_server.tokens import watch_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +97,9 @@ async def start(config: ServerConfig) -> Server:
     """
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
+    access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     models = await asyncio.to_thread(_load_models, config, metrics, asyncio.get_running_loop())
-    guard = Guard(metrics)
+    guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
     desk = Desk(Catalog(models), metrics, time.monotonic, config.max_deadline_seconds)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
