@@ -37,7 +37,8 @@ class ObjectFormatter(JsonFormatter):
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Puts the facts beside the rest, where queries find them by their own name."""
-        return {**log_data, **log_data.pop(FIELDS, {})}
+        facts = log_data.pop(FIELDS, {})
+        return {**log_data, **facts}
 
 
 def configure(form: str | None, level: str, stream: TextIO | None = None) -> None:
@@ -48,12 +49,16 @@ def configure(form: str | None, level: str, stream: TextIO | None = None) -> Non
         level: The least severity that is written, ``info`` for instance.
         stream: Where it goes; standard error when None.
     """
-    stream = stream or sys.stderr
-    handler = logging.StreamHandler(stream)
-    text = stream.isatty() if form is None else form == "text"
-    handler.setFormatter(LineFormatter() if text else ObjectFormatter())
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter(form, handler.stream))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("grpc._cython.cygrpc").addFilter(_say_nothing_of_clients_that_left)
+
+
+def formatter(form: str | None, stream: TextIO) -> logging.Formatter:
+    """What a log looks like in a stream: as asked for, or else as those who read it there can use it."""
+    text = stream.isatty() if form is None else form == "text"
+    return LineFormatter() if text else ObjectFormatter()
 
 
 def _say_nothing_of_clients_that_left(record: logging.LogRecord) -> bool:
