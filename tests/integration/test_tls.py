@@ -16,7 +16,9 @@ from tests.certificates import STRANGER, Issued, issue, leaf, roots
 from tests.integration.harness import CALL_SECONDS, RunningServer, continued, fold, serving
 
 from ostinato_client import AsyncClient, Client, ConnectionFailed, tls_credentials
+from ostinato_client.cli.main import run
 from ostinato_server.errors import StartupError
+from ostinato_server.logs import FIELDS
 
 
 @pytest.fixture
@@ -87,11 +89,15 @@ def test_a_client_whose_certificate_somebody_else_signed_is_refused(mutual: Runn
         client.models()
 
 
-def test_a_client_with_a_certificate_of_the_authority_is_served(mutual: RunningServer, tmp_path: Path) -> None:
-    own = issue(tmp_path, "client")
+def test_a_client_with_a_certificate_of_the_authority_is_served_and_known_by_its_name(
+    mutual: RunningServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = issue(tmp_path, "client", common_name="bob")
     credentials = tls_credentials(ca=roots(tmp_path), certificate=own.certificate, key=own.key)
-    with Client(mutual.address, credentials=credentials) as client:
+    with caplog.at_level("INFO", "ostinato_server.requests"), Client(mutual.address, credentials=credentials) as client:
         assert client.classify("a good film").token_count > 0
+    (line,) = [getattr(record, FIELDS) for record in caplog.records if hasattr(record, FIELDS)]
+    assert line["caller"] == "bob"
 
 
 def test_new_connections_see_the_new_certificate_and_running_streams_go_on(
@@ -173,3 +179,18 @@ def test_the_health_check_of_the_container_reaches_a_server_with_tls(
     done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "go together" in done.stderr
+
+
+def test_the_command_takes_its_files_from_flags_and_variables(
+    mutual: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = issue(tmp_path, "client")
+    monkeypatch.setenv("OSTINATO_TARGET", mutual.address)
+    files = ("--tls-ca", str(roots(tmp_path)), "--tls-cert", str(own.certificate), "--tls-key", str(own.key))
+    assert run(["models", *files]) == 0
+    assert "char-lm" in capsys.readouterr().out
+    assert run(["models", *files[:4]]) == 2
+    assert "go together; one of them is missing" in capsys.readouterr().err
+    for flag, path in zip(files[::2], files[1::2], strict=True):
+        monkeypatch.setenv(f"OSTINATO_{flag[2:].replace('-', '_').upper()}", path)
+    assert run(["models"]) == 0
