@@ -51,7 +51,7 @@ def test_a_stream_is_one_line_with_its_counts_and_times(server: RunningServer, l
     assert times(line, "queue", "first_token", "total") == {
         "method": "/ostinato.v1.GenerationService/Generate",
         "code": "OK",
-        "caller": "ipv4:127.0.0.1",
+        "peer": "ipv4:127.0.0.1",
         "model": "char-lm",
         "version": 1,
         "task": "generation",
@@ -77,7 +77,7 @@ def test_every_task_has_its_counts(server: RunningServer, lines: Lines) -> None:
     assert times(listed, "total") == {
         "method": "/ostinato.v1.ModelService/ListModels",
         "code": "OK",
-        "caller": "ipv4:127.0.0.1",
+        "peer": "ipv4:127.0.0.1",
     }
 
 

@@ -24,6 +24,7 @@ class Call:
     Attributes:
         method: Full name of the method.
         request_id: Names the call in the log and to the client.
+        peer: The host that it comes from.
         started: When it came, on ``time.perf_counter``.
         code: How it ended; cancelled unless something else is said.
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
@@ -42,6 +43,7 @@ class Call:
 
     method: str
     request_id: str
+    peer: str
     started: float = field(default_factory=time.perf_counter)
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED
     reason: str | None = None

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from ostinato_server.errors import Draining, InvalidArgument, ServerError
 from ostinato_server.metrics import ServerMetrics
-from ostinato_server.rpc.access import Access
+from ostinato_server.rpc.access import Access, host
 from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, current_call, request_id
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.request_log import RequestLog
@@ -125,7 +125,7 @@ class Guard(grpc.aio.ServerInterceptor):
     def _enter(self, method: str, context: Context) -> Call:
         self._under_way += 1
         self._idle.clear()
-        call = Call(method, request_id(context.invocation_metadata() or ()))
+        call = Call(method, request_id(context.invocation_metadata() or ()), host(context.peer()))
         current_call.set(call)
         context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
         return call
