@@ -37,7 +37,7 @@ from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
 from ostinato_server.rpc.limits import CallerLimit
-from ostinato_server.rpc.listener import channel_options, listen, url_host
+from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
@@ -98,6 +98,7 @@ async def start(config: ServerConfig) -> Server:
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
+    credentials = tls(config)
     models = await asyncio.to_thread(_load_models, config, metrics, asyncio.get_running_loop())
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
@@ -110,7 +111,7 @@ async def start(config: ServerConfig) -> Server:
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = listen(server, config)
+    port = listen(server, config, credentials)
     metrics_http = _serve_metrics(config, registry)
     await server.start()
     for service in ("", *SERVICES):

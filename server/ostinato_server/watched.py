@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Generic, TypeVar
 
 from ostinato_server.errors import StartupError
@@ -13,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_Signature = tuple[tuple[int, int, int] | None, ...]
+_Identity = tuple[int, int, int, int]
 
 
 class Watched(Generic[T]):
@@ -34,33 +35,38 @@ class Watched(Generic[T]):
     def __init__(self, files: Sequence[Path], read: Callable[[], T]) -> None:
         self._files = tuple(files)
         self._read = read
+        self._lock = Lock()  # handshakes ask from threads of their own
         self._seen = self._signature()
         self._value = read()
 
     def get(self) -> T:
         """The value of the files as they are, or as they last were good."""
-        now = self._signature()
-        if now != self._seen:
-            self._seen = now  # before the reading: a file that changes meanwhile is read once more
-            try:
-                self._value = self._read()
-            except StartupError as error:
-                logger.error("%s; what was read before stays in force", error)
-            else:
-                logger.info("read again: %s", ", ".join(map(str, self._files)))
-        return self._value
+        with self._lock:
+            now = self._signature()
+            if now != self._seen:
+                self._seen = now  # before the reading: a file that changes meanwhile is read once more
+                self._read_again()
+            return self._value
 
-    def _signature(self) -> _Signature:
+    def _read_again(self) -> None:
+        try:
+            self._value = self._read()
+        except StartupError as error:
+            logger.error("%s; what was read before stays in force", error)
+        else:
+            logger.info("read again: %s", ", ".join(map(str, self._files)))
+
+    def _signature(self) -> tuple[_Identity | None, ...]:
         return tuple(map(_identity, self._files))
 
 
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    """What differs once a file was written or replaced; None when it is not there."""
+def _identity(path: Path) -> _Identity | None:
+    """What differs once a file was written, replaced or opened to others; None when it is not there."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def read_bytes(path: Path) -> bytes:

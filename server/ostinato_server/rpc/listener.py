@@ -34,23 +34,26 @@ def channel_options(config: ServerConfig) -> ChannelOptions:
     )
 
 
-def listen(server: grpc.aio.Server, config: ServerConfig) -> int:
-    """Opens the gRPC port, with TLS where a certificate is given; gives its number.
+def tls(config: ServerConfig) -> grpc.ServerCredentials | None:
+    """The credentials of the gRPC port; none for plain text.
 
     Raises:
-        StartupError: The certificate is refused, or the port is taken.
+        StartupError: A file of them is refused.
+    """
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return server_credentials(TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca))
+
+
+def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:
+    """Opens the gRPC port; gives its number.
+
+    Raises:
+        StartupError: The port is taken.
     """
     wanted = f"{url_host(config.host)}:{config.port}"
-    credentials = None
-    if config.tls_certificate is not None and config.tls_key is not None:
-        credentials = server_credentials(TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca))
-    elif not (is_loopback(config.host) or config.insecure_bind):
-        logger.warning(
-            "INSECURE: listening on %s without TLS: whoever is on the network can read every request%s; "
-            "give --tls-cert and --tls-key, or --insecure-bind if something before the server encrypts",
-            wanted,
-            " and every token" if config.auth_tokens is not None else "",
-        )
+    if warning := exposure(config):
+        logger.warning("%s", warning)
     try:
         port = server.add_secure_port(wanted, credentials) if credentials else server.add_insecure_port(wanted)
     except RuntimeError:
@@ -58,6 +61,17 @@ def listen(server: grpc.aio.Server, config: ServerConfig) -> int:
     if not port:
         raise StartupError(f"cannot listen on {wanted}; is the port taken?")
     return port
+
+
+def exposure(config: ServerConfig) -> str | None:
+    """What to warn of: plain text that other machines can reach, unless that is meant."""
+    if config.tls_certificate is not None or config.insecure_bind or is_loopback(config.host):
+        return None
+    tokens = " and every token" if config.auth_tokens is not None else ""
+    return (
+        f"INSECURE: listening on {config.host} without TLS: whoever is on the network can read every request{tokens}; "
+        "give --tls-cert and --tls-key, or --insecure-bind if something before the server encrypts"
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato_server.errors import StartupError
-from ostinato_server.tokens import Holder, Role, read_tokens
+from ostinato_server.tokens import Holder, Role, read_tokens, watch_tokens
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=20)
 
@@ -68,6 +68,14 @@ def test_a_file_open_to_every_user_is_refused(path: Path, mode: int) -> None:
     path.chmod(mode)
     with pytest.raises(StartupError, match=f"tokens: is open to every user \\(mode 0{mode:o}\\); chmod o="):
         read_tokens(path)
+
+
+def test_a_file_that_is_opened_to_every_user_later_is_told_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.write_text(f"{sha256('a')} infer alice\n")
+    watched = watch_tokens(path)
+    path.chmod(0o644)
+    assert watched.get().find("a") is not None
+    assert "is open to every user (mode 0644)" in caplog.text
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
