@@ -25,12 +25,12 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
-class _Malformed:
-    """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
-
-
 HEALTH = "/grpc.health."
 """Whether the server is up is told to everybody: who asks, a balancer or an orchestrator, has no token."""
+
+
+class _Malformed:
+    """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
 
 
 class Guard(grpc.aio.ServerInterceptor):
@@ -123,11 +123,11 @@ class Guard(grpc.aio.ServerInterceptor):
         return serve
 
     def _enter(self, method: str, context: Context) -> Call:
-        self._under_way += 1
-        self._idle.clear()
         call = Call(method, request_id(context.invocation_metadata() or ()), host(context.peer()))
         current_call.set(call)
         context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
+        self._under_way += 1
+        self._idle.clear()
         return call
 
     def _admit(self, call: Call, context: Context) -> None:
