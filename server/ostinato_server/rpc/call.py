@@ -30,6 +30,7 @@ class Call:
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
         caller: Who makes it.
         counted: Whether it counts among the calls that its caller has under way.
+        told: Whether the metrics and the log have it.
         model: The model that answers.
         version: The model's version.
         task: The model's task.
@@ -49,6 +50,7 @@ class Call:
     reason: str | None = None
     caller: Caller | None = None
     counted: bool = False
+    told: bool = False
     model: str | None = None
     version: int | None = None
     task: str | None = None

@@ -98,7 +98,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 self._admit(call, context)
                 response = await inner(request, context)
             except Exception as error:
-                await _abort(call, error, context)
+                await self._abort(call, error, context)
             else:
                 call.code = grpc.StatusCode.OK
                 return response
@@ -116,7 +116,7 @@ class Guard(grpc.aio.ServerInterceptor):
                     yield response
                 call.code = grpc.StatusCode.OK
             except Exception as error:
-                await _abort(call, error, context)
+                await self._abort(call, error, context)
             finally:
                 self._leave(call)
 
@@ -139,10 +139,31 @@ class Guard(grpc.aio.ServerInterceptor):
         self._limit.enter(call.caller.key)
         call.counted = True
 
+    async def _abort(self, call: Call, error: Exception, context: Context) -> NoReturn:
+        """Ends a call with the status of an error."""
+        metadata: list[tuple[str, str | bytes]] = [(REQUEST_ID_KEY, call.request_id)]
+        if isinstance(error, ServerError):
+            call.code, call.reason, message = code_of(error), reason_of(error), str(error)
+            metadata.append((DETAILS_KEY, status_of(error).SerializeToString()))
+        elif isinstance(error, grpc.aio.AbortError):
+            raise error
+        else:
+            call.code, message = grpc.StatusCode.INTERNAL, "internal error; the server has logged why"
+            logger.error("%s: unexpected error (request %s)", call.method, call.request_id, exc_info=error)
+        self._tell(call)
+        await context.abort(call.code, message, tuple(metadata))
+
     def _leave(self, call: Call) -> None:
+        self._tell(call)
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
+
+    def _tell(self, call: Call) -> None:
+        """Makes known how a call ended, once, and before its client knows: who asks then finds it counted."""
+        if call.told:
+            return
+        call.told = True
         if call.counted and call.caller is not None:
             self._limit.leave(call.caller.key)
         seconds = time.perf_counter() - call.started
@@ -176,18 +197,3 @@ def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], A
             return _Malformed()
 
     return read
-
-
-async def _abort(call: Call, error: Exception, context: Context) -> NoReturn:
-    """Ends a call with the status of an error."""
-    name = (REQUEST_ID_KEY, call.request_id)
-    if isinstance(error, ServerError):
-        call.code = code_of(error)
-        call.reason = reason_of(error)
-        status = status_of(error)
-        await context.abort(call.code, str(error), (name, (DETAILS_KEY, status.SerializeToString())))
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    call.code = grpc.StatusCode.INTERNAL
-    logger.error("%s: unexpected error (request %s)", call.method, call.request_id, exc_info=error)
-    await context.abort(call.code, "internal error; the server has logged why", (name,))
