@@ -66,6 +66,15 @@ bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg
 	@scripts/profile $(PROFILE_SECONDS)
 
+.PHONY: audit
+audit: $(EVERYTHING)  ## Look up known vulnerabilities of every pinned version; fails where that cannot be asked
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
+
+.PHONY: sbom
+sbom: $(EVERYTHING)  ## Write what .venv holds, with licences and dependencies, to runs/sbom.json (CycloneDX)
+	@mkdir -p runs
+	@$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o runs/sbom.json
+
 .PHONY: images
 images:  ## Build the server and trainer images
 	$(DOCKER) build -f server/Dockerfile -t ostinato/server:$(VERSION) .

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         ModelNotFound,
         OstinatoError,
         Overloaded,
+        PermissionDenied,
         ServerError,
+        Unauthenticated,
         Unavailable,
     )
     from ostinato_client.results import (
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         Translation,
     )
     from ostinato_client.streams import GenerationStream, ScoreStream, TranslationStream
+    from ostinato_client.tls import tls_credentials
 
 __all__ = [
     "AsyncClient",
@@ -80,6 +83,7 @@ __all__ = [
     "ModelNotFound",
     "OstinatoError",
     "Overloaded",
+    "PermissionDenied",
     "ScoreStream",
     "Sentiment",
     "SentimentScore",
@@ -94,7 +98,9 @@ __all__ = [
     "TracePoint",
     "Translation",
     "TranslationStream",
+    "Unauthenticated",
     "Unavailable",
+    "tls_credentials",
 ]
 
 _HOMES = MappingProxyType(
@@ -120,7 +126,9 @@ _HOMES = MappingProxyType(
             "ModelNotFound",
             "OstinatoError",
             "Overloaded",
+            "PermissionDenied",
             "ServerError",
+            "Unauthenticated",
             "Unavailable",
         ),
         "results": (
@@ -137,6 +145,7 @@ _HOMES = MappingProxyType(
             "Translation",
         ),
         "streams": ("GenerationStream", "ScoreStream", "TranslationStream"),
+        "tls": ("tls_credentials",),
     }
 )
 

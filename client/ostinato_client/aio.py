@@ -28,6 +28,7 @@ from ostinato_client.channels import (
     call_metadata,
     channel_options,
     deadline,
+    refuse_open_token,
 )
 from ostinato_client.errors import DeadlineExceeded, Unavailable
 from ostinato_client.generation import GenerationFold
@@ -61,10 +62,12 @@ class AsyncClient:
         keepalive_seconds: Ping the server this often while a call runs, to notice a dead connection; never when None.
         client_id: Who calls, for the server's fair share between clients; the address that the connection comes from
             when None.
-        credentials: TLS, as ``grpc.ssl_channel_credentials(...)`` makes it; plain text when None.
+        credentials: TLS, as :func:`~ostinato_client.tls_credentials` makes it; plain text when None.
+        token: Proves who calls, where the server asks for that; sent with every call.
+        insecure_token: Whether the token may be sent without TLS, to a server on this machine for instance.
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or a token would go in plain text.
     """
 
     def __init__(
@@ -76,11 +79,14 @@ class AsyncClient:
         keepalive_seconds: float | None = None,
         client_id: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+        insecure_token: bool = False,
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
-        self._metadata = call_metadata(client_id)
+        refuse_open_token(token, encrypted=credentials is not None, allowed=insecure_token)
+        self._metadata = call_metadata(client_id, token)
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(target, options=options)

@@ -22,6 +22,9 @@ SERVICES = (
 CLIENT_ID_KEY = "ostinato-client-id"
 MAX_CLIENT_ID_CHARACTERS = 128
 
+AUTHORIZATION_KEY = "authorization"
+MAX_TOKEN_CHARACTERS = 4096
+
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 ChannelOptions = list[tuple[str, str | int]]
 
@@ -81,22 +84,49 @@ def channel_options(*, retries: int, keepalive_seconds: float | None) -> Channel
     return options
 
 
-def call_metadata(client_id: str | None) -> Metadata:
+def call_metadata(client_id: str | None, token: str | None = None) -> Metadata:
     """What goes with every call.
 
     Args:
         client_id: Who calls; nothing is said when None.
+        token: Proves who calls (RFC 6750, section 2.1); nothing is proved when None.
 
     Raises:
-        ValueError: The name is empty, too long or has characters that metadata cannot hold.
+        ValueError: A value is empty, too long or has characters that metadata cannot hold. A token is not repeated.
     """
-    if client_id is None:
-        return ()
-    if not (0 < len(client_id) <= MAX_CLIENT_ID_CHARACTERS and client_id.isascii() and client_id.isprintable()):
+    metadata: list[tuple[str, str]] = []
+    if client_id is not None:
+        if not (0 < len(client_id) <= MAX_CLIENT_ID_CHARACTERS and client_id.isascii() and client_id.isprintable()):
+            raise ValueError(
+                f"client_id must have 1 to {MAX_CLIENT_ID_CHARACTERS} printable ASCII characters (got {client_id!r})"
+            )
+        metadata.append((CLIENT_ID_KEY, client_id))
+    if token is not None:
+        plain = token.isascii() and token.isprintable() and " " not in token
+        if not (0 < len(token) <= MAX_TOKEN_CHARACTERS and plain):
+            raise ValueError(
+                f"token must have 1 to {MAX_TOKEN_CHARACTERS} printable ASCII characters and no space "
+                f"(got {len(token)} characters)"
+            )
+        metadata.append((AUTHORIZATION_KEY, f"Bearer {token}"))
+    return tuple(metadata)
+
+
+def refuse_open_token(token: str | None, *, encrypted: bool, allowed: bool) -> None:
+    """Sees to it that a token goes over TLS.
+
+    Args:
+        token: The token, if there is one.
+        encrypted: Whether the channel speaks TLS.
+        allowed: Whether the caller wants it sent all the same.
+
+    Raises:
+        ValueError: The token would cross the network as plain text.
+    """
+    if token is not None and not (encrypted or allowed):
         raise ValueError(
-            f"client_id must have 1 to {MAX_CLIENT_ID_CHARACTERS} printable ASCII characters (got {client_id!r})"
+            "a token is sent over TLS only; give credentials, or allow it to go in plain text with insecure_token"
         )
-    return ((CLIENT_ID_KEY, client_id),)
 
 
 def deadline(timeout: float | None, default: float) -> float | None:

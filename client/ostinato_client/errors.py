@@ -12,7 +12,9 @@ The tree::
     OstinatoError
      ├─ InvalidRequest        a field is out of its limits; the request will never work as it is
      ├─ ModelNotFound         the server has no such model or version
-     ├─ Overloaded            the queue is full; says when to come back
+     ├─ Unauthenticated       the server wants a token, or another one
+     ├─ PermissionDenied      the token's role does not go that far
+     ├─ Overloaded            the queue is full, or this caller has its share; says when to come back
      ├─ Unavailable           the server is draining, or not ready
      │   └─ ConnectionFailed  nobody answers, or the connection broke
      ├─ DeadlineExceeded      the time allowed for the call ran out
@@ -33,7 +35,9 @@ __all__ = [
     "ModelNotFound",
     "OstinatoError",
     "Overloaded",
+    "PermissionDenied",
     "ServerError",
+    "Unauthenticated",
     "Unavailable",
 ]
 
@@ -87,8 +91,16 @@ class ModelNotFound(OstinatoError):
     """The server has no such model or version."""
 
 
+class Unauthenticated(OstinatoError):
+    """The server wants a token and got none, or one that it does not know."""
+
+
+class PermissionDenied(OstinatoError):
+    """The token is known, but its role does not go that far."""
+
+
 class Overloaded(OstinatoError):
-    """The server's queue is full and it refused the request at once.
+    """The server's queue is full, or this caller has as many calls under way as it may; refused at once.
 
     Attributes:
         retry_after_seconds: When to come back, by the server's estimate; None where it gave none.

@@ -18,7 +18,9 @@ from ostinato_client.errors import (
     ModelNotFound,
     OstinatoError,
     Overloaded,
+    PermissionDenied,
     ServerError,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -47,6 +49,10 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
             return InvalidRequest(message, violations=_violations(details), reason=reason)
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(message, reason=reason)
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return Unauthenticated(message, reason=reason)
+        case grpc.StatusCode.PERMISSION_DENIED:
+            return PermissionDenied(message, reason=reason)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(message, retry_after_seconds=_retry_after_seconds(details), reason=reason)
         case grpc.StatusCode.UNAVAILABLE:

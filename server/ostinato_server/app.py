@@ -32,12 +32,17 @@ from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.loader import Loader
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
+from ostinato_server.rpc.limits import CallerLimit
+from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
+from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
+from ostinato_server.tokens import watch_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +50,6 @@ SERVICES = tuple(
     descriptor.full_name
     for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2)
     for descriptor in module.DESCRIPTOR.services_by_name.values()
-)
-
-_CHANNEL_OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
 )
 
 _STOP_SECONDS = 5.0
@@ -98,9 +97,11 @@ async def start(config: ServerConfig) -> Server:
     """
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
+    access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
+    credentials = tls(config)
     models = await asyncio.to_thread(_load_models, config, metrics, asyncio.get_running_loop())
-    guard = Guard(metrics)
-    server = grpc.aio.server(interceptors=[guard], options=_CHANNEL_OPTIONS)
+    guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
+    server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
     desk = Desk(Catalog(models), metrics, time.monotonic, config.max_deadline_seconds)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
@@ -108,15 +109,16 @@ async def start(config: ServerConfig) -> Server:
     models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(desk.catalog), server)
     checker = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = _listen(server, config)
+    if config.reflection:
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    port = listen(server, config, credentials)
     metrics_http = _serve_metrics(config, registry)
     await server.start()
     for service in ("", *SERVICES):
         await checker.set(service, health_pb2.HealthCheckResponse.SERVING)
     return Server(
-        address=f"{_url_host(config.host)}:{port}",
-        metrics_url=f"http://{_url_host(config.host)}:{metrics_http[0].server_port}/metrics",
+        address=f"{url_host(config.host)}:{port}",
+        metrics_url=f"http://{url_host(config.host)}:{metrics_http[0].server_port}/metrics",
         _grpc=server,
         _health=checker,
         _guard=guard,
@@ -140,24 +142,9 @@ def _load_models(config: ServerConfig, metrics: ServerMetrics, loop: asyncio.Abs
     return models
 
 
-def _listen(server: grpc.aio.Server, config: ServerConfig) -> int:
-    wanted = f"{_url_host(config.host)}:{config.port}"
-    try:
-        port = server.add_insecure_port(wanted)
-    except RuntimeError:
-        port = 0
-    if not port:
-        raise StartupError(f"cannot listen on {wanted}; is the port taken?")
-    return port
-
-
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:
     try:
         return start_http_server(config.metrics_port, config.host, registry)
     except OSError as error:
-        where = f"{_url_host(config.host)}:{config.metrics_port}"
+        where = f"{url_host(config.host)}:{config.metrics_port}"
         raise StartupError(f"cannot serve metrics on {where}: {error.strerror}") from error
-
-
-def _url_host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

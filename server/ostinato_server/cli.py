@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,9 @@ from ostinato_bundle import BundleError
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
+from ostinato_server.logs import configure
+
+logger = logging.getLogger(__name__)
 
 _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
 """Where the shipped bundles are in a checkout."""
@@ -31,6 +33,16 @@ def _option(
     """A flag that sets a field of the configuration, whose default it shows."""
     default = _DEFAULTS[name]
     return click.option(flag, name, type=kind, default=default, show_default=True, help=text, metavar=metavar)
+
+
+def _file_option(flag: str, name: str, text: str) -> Callable[..., Any]:
+    """A flag that names a file; whether the file will do is the server's to say."""
+    return click.option(flag, name, type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
+def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
+    """A flag that turns on what is off by default."""
+    return click.option(flag, name, is_flag=True, help=text)
 
 
 @click.command()
@@ -74,21 +86,59 @@ def _option(
     "How long running requests may go on after SIGTERM.",
     metavar="SECONDS",
 )
+@_file_option("--tls-cert", "tls_certificate", "Speak TLS with this certificate (PEM, with its chain).")
+@_file_option("--tls-key", "tls_key", "Private key (PEM) of the certificate.")
+@_file_option("--tls-client-ca", "tls_client_ca", "Ask clients for a certificate that one of these (PEM) signed.")
+@_file_option("--auth-tokens", "auth_tokens", "Take calls only with a token whose SHA-256 is in this file.")
+@_switch("--insecure-bind", "insecure_bind", "Listen beyond loopback without TLS, and give no warning.")
+@_switch("--reflection", "reflection", "Tell the contract to tools that ask for it.")
+@_option("--max-message-bytes", "max_message_bytes", click.IntRange(1024, 2**31 - 1), "The largest message taken.")
+@_option(
+    "--max-streams-per-connection",
+    "max_streams_per_connection",
+    click.IntRange(1, 2**31 - 1),
+    "Calls under way on one connection; further ones wait in the client.",
+)
+@_option(
+    "--max-requests-per-caller",
+    "max_requests_per_caller",
+    click.IntRange(1, 1_000_000),
+    "Calls that one caller may have under way; further ones are refused.",
+)
+@_option(
+    "--max-connection-age",
+    "max_connection_age_seconds",
+    click.FloatRange(0, 1_000_000),
+    "When a connection is asked to end once its calls are done; 0 for never.",
+    metavar="SECONDS",
+)
+@_option(
+    "--min-ping-interval",
+    "min_ping_interval_seconds",
+    click.FloatRange(0, 86_400),
+    "Connections without data that ping more often are closed.",
+    metavar="SECONDS",
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, json anywhere else]"
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least severity that is logged; info has a line for every call.",
+)
+@_switch("--log-text", "log_text", "Log the texts of requests too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
-def serve(repository: Path | None, as_json: bool, **settings: Any) -> None:
+def serve(repository: Path | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_say_nothing_of_clients_that_left)
+    configure(log_format, log_level)
     try:
         config = ServerConfig(repository=repository or default_repository(), **settings)
         asyncio.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _say_nothing_of_clients_that_left(record: logging.LogRecord) -> bool:
-    """GRPC logs a traceback when a client closes its connection while a message is being written to it."""
-    return record.exc_info is None or "ExecuteBatchError" not in type(record.exc_info[1]).__name__
 
 
 def default_repository() -> Path:
@@ -105,8 +155,7 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
     server = await start(config)
     if as_json:
         click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
-    else:
-        click.echo(f"serving {config.repository} on {server.address}, metrics at {server.metrics_url}", err=True)
+    logger.info("serving %s on %s, metrics at %s", config.repository, server.address, server.metrics_url)
     await stopping.wait()
-    logging.getLogger(__name__).info("stopping: running requests have %g s", config.grace_seconds)
+    logger.info("stopping: running requests have %g s", config.grace_seconds)
     await server.stop()

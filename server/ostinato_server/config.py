@@ -25,6 +25,18 @@ class ServerConfig:
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
+        tls_certificate: PEM file with the certificate of the gRPC port; plain text when None.
+        tls_key: PEM file with its key.
+        tls_client_ca: PEM file with the roots of the certificates that clients must show; none is asked for when None.
+        insecure_bind: Whether to listen beyond loopback without TLS and say nothing.
+        auth_tokens: File of the tokens that calls must bring; anybody may call when None.
+        reflection: Whether to tell the contract to tools that ask.
+        max_message_bytes: The largest message that is taken.
+        max_streams_per_connection: Calls that one connection may have under way; further ones wait in the client.
+        max_requests_per_caller: Calls that one caller may have under way; further ones are refused.
+        max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
+        min_ping_interval_seconds: A connection without data that pings more often than this is closed.
+        log_text: Whether the log holds the texts of requests.
     """
 
     repository: Path
@@ -39,12 +51,24 @@ class ServerConfig:
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    insecure_bind: bool = False
+    auth_tokens: Path | None = None
+    reflection: bool = False
+    max_message_bytes: int = 4 * 1024 * 1024
+    max_streams_per_connection: int = 1024
+    max_requests_per_caller: int = 512
+    max_connection_age_seconds: float = 3600.0
+    min_ping_interval_seconds: float = 10.0
+    log_text: bool = False
 
     def __post_init__(self) -> None:
         """Checks every value.
 
         Raises:
-            StartupError: A value is out of its range.
+            StartupError: A value is out of its range, or goes with another one that is missing.
         """
         for name, least, most in (
             ("port", 0, 65535),
@@ -55,6 +79,11 @@ class ServerConfig:
             ("window", 1, 1_000_000),
             ("max_deadline_seconds", 0.001, 86_400),
             ("grace_seconds", 0, 3600),
+            ("max_message_bytes", 1024, 2**31 - 1),
+            ("max_streams_per_connection", 1, 2**31 - 1),
+            ("max_requests_per_caller", 1, 1_000_000),
+            ("max_connection_age_seconds", 0, 1_000_000),
+            ("min_ping_interval_seconds", 0, 86_400),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -65,3 +94,7 @@ class ServerConfig:
         ):
             if getattr(self, name) not in known:
                 raise StartupError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise StartupError("TLS needs both a certificate and its key")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise StartupError("clients can be asked for certificates only over TLS; give a certificate and its key")

@@ -1,6 +1,9 @@
 """What can go wrong with a request, as facts; ``rpc.status`` maps each to a gRPC status.
 
     ServerError
+    ├── Unauthenticated     the call brings no token, or one that is unknown
+    ├── PermissionDenied    the caller's role does not go that far
+    ├── TooManyCalls        the caller has as many calls under way as it may
     ├── InvalidArgument     a field of the request is out of its limits
     ├── ModelNotFound       no model of that name and version is loaded
     ├── WrongTask           the model exists but does something else
@@ -19,6 +22,30 @@ from __future__ import annotations
 
 class ServerError(Exception):
     """The root of all errors that the server raises on purpose."""
+
+
+class Unauthenticated(ServerError):
+    """The call brings no token, or one that is unknown; its message never holds the token."""
+
+
+class PermissionDenied(ServerError):
+    """The caller's role does not go that far."""
+
+    def __init__(self, method: str, needed: str, role: str) -> None:
+        super().__init__(f"{method} needs the role {needed}; the token has {role}")
+        self.method = method
+
+
+class TooManyCalls(ServerError):
+    """The caller has as many calls under way as it may.
+
+    Attributes:
+        limit: How many those are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the caller has {limit} calls under way, its limit; retry when one has ended")
+        self.limit = limit
 
 
 class InvalidArgument(ServerError):

@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
+import pytest
 from tests.e2e.conftest import OSTINATO, Command, ServerProcess, start_server, stop_server
 
 from ostinato_client import Client
@@ -36,6 +37,25 @@ def test_a_repository_that_is_not_there_is_one_line_and_exit_code_1(tmp_path: Pa
     assert done.stderr.startswith("error: ")
     assert "nowhere" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (
+            ("--tls-cert", "nowhere.pem", "--tls-key", "x"),
+            "error: nowhere.pem: cannot be read (No such file or directory)",
+        ),
+        (("--tls-cert", "nowhere.pem"), "error: TLS needs both a certificate and its key"),
+        (("--auth-tokens", "nowhere"), "error: nowhere: cannot be read (No such file or directory)"),
+    ],
+)
+def test_files_that_will_not_do_are_one_line_and_exit_code_1(
+    repository: Path, flags: tuple[str, ...], line: str
+) -> None:
+    command = (*OSTINATO, "serve", "--repository", str(repository), "--port", "0", "--metrics-port", "0", *flags)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{line}\n")
 
 
 def test_a_port_out_of_range_is_wrong_usage(ostinato: Command) -> None:

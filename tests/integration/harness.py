@@ -29,7 +29,18 @@ CALL_SECONDS = 60.0
 """Deadline of a test's calls: a hang fails the test, it does not hold the suite."""
 
 
-class RunningServer:
+class Stubs:
+    """Every service over a channel."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+        self.generation = generation_pb2_grpc.GenerationServiceStub(channel)
+        self.sentiment = sentiment_pb2_grpc.SentimentServiceStub(channel)
+        self.translation = translation_pb2_grpc.TranslationServiceStub(channel)
+        self.models = models_pb2_grpc.ModelServiceStub(channel)
+
+
+class RunningServer(Stubs):
     """A server on an event loop of its own."""
 
     def __init__(self, config: ServerConfig) -> None:
@@ -44,11 +55,20 @@ class RunningServer:
             raise
         self.address = self._server.address
         self.metrics_url = self._server.metrics_url
-        self.channel = grpc.insecure_channel(self.address)
-        self.generation = generation_pb2_grpc.GenerationServiceStub(self.channel)
-        self.sentiment = sentiment_pb2_grpc.SentimentServiceStub(self.channel)
-        self.translation = translation_pb2_grpc.TranslationServiceStub(self.channel)
-        self.models = models_pb2_grpc.ModelServiceStub(self.channel)
+        super().__init__(grpc.insecure_channel(self.address))
+
+    @contextmanager
+    def connected(
+        self, credentials: grpc.ChannelCredentials | None = None, options: Sequence[tuple[str, int]] = ()
+    ) -> Iterator[Stubs]:
+        """A connection of its own, with TLS where credentials are given."""
+        options = [("grpc.use_local_subchannel_pool", 1), *options]
+        if credentials is None:
+            channel = grpc.insecure_channel(self.address, options)
+        else:
+            channel = grpc.secure_channel(self.address, credentials, options)
+        with channel:
+            yield Stubs(channel)
 
     def begin_stop(self) -> Callable[[], None]:
         """Starts a graceful stop, as SIGTERM does; the result waits for its end."""
@@ -100,6 +120,16 @@ def serving(repository: Path, **changes: object) -> Iterator[RunningServer]:
         yield server
     finally:
         server.close()
+
+
+def continued(characters: int) -> pb.GenerateRequest:
+    """A request for so many characters, the same ones every time."""
+    return pb.GenerateRequest(
+        model="char-lm",
+        prompt="The cat",
+        sampling=pb.SamplingParameters(seed=1),
+        stopping=pb.StoppingParameters(max_tokens=characters),
+    )
 
 
 @dataclass(frozen=True)

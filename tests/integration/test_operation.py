@@ -55,9 +55,16 @@ def test_health_is_serving_for_every_service(server: RunningServer) -> None:
         assert server.health(service) == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_reflection_tells_the_services(server: RunningServer) -> None:
-    services = ProtoReflectionDescriptorDatabase(server.channel).get_services()
+def test_reflection_tells_the_services_when_it_is_turned_on(repository: Path) -> None:
+    with serving(repository, reflection=True) as running:
+        services = ProtoReflectionDescriptorDatabase(running.channel).get_services()
     assert set(services) == {*SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+
+
+def test_reflection_is_off_by_default(server: RunningServer) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        ProtoReflectionDescriptorDatabase(server.channel).get_services()
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_scrape_after_real_calls_shows_them(repository: Path) -> None:

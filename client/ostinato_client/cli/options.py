@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +18,10 @@ from ostinato_client.channels import DEFAULT_TIMEOUT_SECONDS
 from ostinato_client.cli.failures import describe
 from ostinato_client.client import Client
 from ostinato_client.errors import OstinatoError
+from ostinato_client.tls import tls_credentials
+
+TOKEN_VARIABLE = "OSTINATO_TOKEN"  # noqa: S105 (the name of a variable)
+"""Holds the token itself; there is no flag for it, since every user of a machine sees command lines."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,8 +65,61 @@ priority_option = click.option(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How to reach the server.
+
+    Attributes:
+        target: Its address.
+        timeout: Seconds allowed for a call.
+        tls: Whether to use TLS; any of the three files says so too.
+        tls_ca: Roots to trust.
+        tls_cert: The client's own certificate.
+        tls_key: Its key.
+        token_file: Holds the token.
+        insecure_token: Whether the token may be sent without TLS.
+    """
+
+    target: str
+    timeout: float
+    tls: bool
+    tls_ca: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    token_file: Path | None
+    insecure_token: bool
+
+    def client(self) -> Client:
+        """A client that connects so.
+
+        Raises:
+            click.UsageError: The options do not go together.
+        """
+        try:
+            return Client(
+                self.target,
+                timeout=self.timeout,
+                credentials=self._credentials(),
+                token=self._token(),
+                insecure_token=self.insecure_token,
+            )
+        except ValueError as error:
+            raise click.UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        files = (self.tls_ca, self.tls_cert, self.tls_key)
+        if not self.tls and files == (None, None, None):
+            return None
+        return tls_credentials(ca=self.tls_ca, certificate=self.tls_cert, key=self.tls_key)
+
+    def _token(self) -> str | None:
+        if self.token_file is not None:
+            return self.token_file.read_text(encoding="utf-8").strip()
+        return os.environ.get(TOKEN_VARIABLE) or None
+
+
 def connection_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds ``--target``, ``--timeout`` and ``--tls-ca``; the command gets ``connect``, which opens a client."""
+    """Adds what describes a connection; the command gets ``connect``, which opens a client."""
 
     @target_option
     @click.option(
@@ -71,29 +130,44 @@ def connection_options(command: Callable[..., R]) -> Callable[..., R]:
         help="Seconds allowed for the whole call.",
     )
     @click.option(
-        "--tls-ca",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        envvar="OSTINATO_TLS_CA",
+        "--tls", is_flag=True, envvar="OSTINATO_TLS", show_envvar=True, help="Use TLS; the three files below imply it."
+    )
+    @_file_option("--tls-ca", "OSTINATO_TLS_CA", "Trust the certificates in this PEM file.")
+    @_file_option("--tls-cert", "OSTINATO_TLS_CERT", "Show this certificate (PEM) to the server.")
+    @_file_option("--tls-key", "OSTINATO_TLS_KEY", "Private key (PEM) of that certificate.")
+    @_file_option(
+        "--token-file", "OSTINATO_TOKEN_FILE", f"Prove who calls with the token in this file.  [or {TOKEN_VARIABLE}]"
+    )
+    @click.option(
+        "--insecure-token",
+        is_flag=True,
+        envvar="OSTINATO_INSECURE_TOKEN",
         show_envvar=True,
-        help="Use TLS and trust the certificates in this PEM file.",
+        help="Send the token without TLS too.",
     )
     @functools.wraps(command)
-    def with_connection(*args: Any, target: str, timeout: float, tls_ca: Path | None, **rest: Any) -> R:
-        return command(*args, connect=functools.partial(open_client, target, timeout, tls_ca), **rest)
+    def with_connection(*args: Any, **options: Any) -> R:
+        connection = Connection(**{field.name: options.pop(field.name) for field in fields(Connection)})
+        return command(*args, connect=functools.partial(open_client, connection), **options)
 
     return with_connection
 
 
+def _file_option(flag: str, variable: str, text: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """A flag that names a file, which a variable may name too."""
+    kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return click.option(flag, type=kind, envvar=variable, show_envvar=True, metavar="FILE", help=text)
+
+
 @contextmanager
-def open_client(target: str, timeout: float, tls_ca: Path | None) -> Iterator[Client]:
+def open_client(connection: Connection) -> Iterator[Client]:
     """A client; what fails inside is told with the server's address.
 
     Raises:
         click.ClickException: A call failed.
     """
-    credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes()) if tls_ca else None
     try:
-        with Client(target, timeout=timeout, credentials=credentials) as client:
+        with connection.client() as client:
             yield client
     except OstinatoError as error:
-        raise click.ClickException(describe(error, target)) from error
+        raise click.ClickException(describe(error, connection.target)) from error

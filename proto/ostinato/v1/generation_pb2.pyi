@@ -38,7 +38,8 @@ class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
     """Class of a request. While streams wait for a slot, those of a higher class go first; within a class the client that
     holds the fewest slots goes first, then the older request. A stream that runs is never interrupted for another.
 
-    A client is who the metadata key "ostinato-client-id" says, or else the address that the connection comes from.
+    A client is who its token or its certificate proves, or else who the metadata key "ostinato-client-id" says, or else
+    the address that the connection comes from.
     """
 
 PRIORITY_UNSPECIFIED: Priority.ValueType  # 0

@@ -12,6 +12,7 @@ from ostinato_server.errors import DeadlineExpired, InvalidArgument, Overloaded,
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.rpc.call import Call, current_call
 
 M = TypeVar("M", bound=LoadedModel)
 
@@ -43,12 +44,14 @@ class Desk:
         return self.catalog.get_as(kind, task, name, version)
 
     @contextmanager
-    def count(self, model: LoadedModel) -> Iterator[None]:
-        """Counts a request and how it ended."""
+    def count(self, model: LoadedModel) -> Iterator[Call]:
+        """Counts a request and how it ended; gives the call, to note what becomes known of it."""
+        call = current_call.get()
+        call.model, call.version, call.task = model.name, model.version, model.manifest.task
         started = self.clock()
         outcome = "internal"
         try:
-            yield
+            yield call
             outcome = "ok"
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"

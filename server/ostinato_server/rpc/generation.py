@@ -54,9 +54,10 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         """Continues a prompt."""
         version = request.version if request.HasField("version") else None
         model = self._desk.find(DecodeModel, "generation", request.model, version)
-        with self._desk.count(model):
+        with self._desk.count(model) as call:
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline, read_standing(request.priority, context))
+            asked = read_request(request, model, deadline, read_standing(request.priority, context, call.caller))
+            call.read(len(asked.prompt))
             details = request.include_logprobs or asked.top_alternatives > 0
             position = len(asked.resumed)
             if position == asked.max_tokens:  # it broke before its summary came
@@ -73,10 +74,12 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     version=model.version, seed=asked.sampling.seed
                 )
                 while tokens := await stream.read():
+                    call.sent(len(tokens))
                     yield chunk(tokens, position, model.codec if details else None, origin)
                     position += len(tokens)
                     origin = None
                 if stream.finished is not None:
+                    call.finished(stream.finished)
                     unknown = model.codec.unknown(list(asked.prompt))
                     yield summary(stream.finished, asked, unknown, model)
 

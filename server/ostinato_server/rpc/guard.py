@@ -1,4 +1,4 @@
-"""What surrounds every call: refuse while draining, turn errors into statuses, measure, count what is under way."""
+"""What surrounds every call: who may make it, errors as statuses, measures, the log, the end of all calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from google.protobuf.message import DecodeError
 
 from ostinato_server.errors import Draining, InvalidArgument, ServerError
 from ostinato_server.metrics import ServerMetrics
-from ostinato_server.rpc.status import DETAILS_KEY, code_of, status_of
+from ostinato_server.rpc.access import Access, host
+from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, current_call, request_id
+from ostinato_server.rpc.limits import CallerLimit
+from ostinato_server.rpc.request_log import RequestLog
+from ostinato_server.rpc.status import DETAILS_KEY, code_of, reason_of, status_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,19 +25,29 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+HEALTH = "/grpc.health."
+"""Whether the server is up is told to everybody: who asks, a balancer or an orchestrator, has no token."""
+
+
 class _Malformed:
     """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Wraps the calls of Ostinato's own services; health and reflection pass through.
+    """Wraps all calls but those for health.
 
     Args:
         metrics: Told how long each call took and how it ended.
+        access: Says who calls and what they may.
+        limit: Bounds the calls of one caller.
+        log: Told of every call that has ended.
     """
 
-    def __init__(self, metrics: ServerMetrics) -> None:
+    def __init__(self, metrics: ServerMetrics, access: Access, limit: CallerLimit, log: RequestLog) -> None:
         self._metrics = metrics
+        self._access = access
+        self._limit = limit
+        self._log = log
         self._draining = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -56,7 +70,7 @@ class Guard(grpc.aio.ServerInterceptor):
         """Wraps a call's handler."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or not method.startswith("/ostinato."):
+        if handler is None or method.startswith(HEALTH):
             return handler
         make, inner = next(
             (make, inner)
@@ -68,7 +82,7 @@ class Guard(grpc.aio.ServerInterceptor):
             )
             if inner is not None
         )
-        checked = _refuse_malformed_stream(inner) if handler.request_streaming else _refuse_malformed(inner)
+        checked = self._read_each(inner) if handler.request_streaming else self._read_one(inner)
         wrapped = self._streaming(method, checked) if handler.response_streaming else self._unary(method, checked)
         result: Handler = make(
             wrapped,
@@ -78,50 +92,99 @@ class Guard(grpc.aio.ServerInterceptor):
         return result
 
     def _unary(self, method: str, inner: Any) -> Callable[[Any, Context], Awaitable[Any]]:
-        async def call(request: Any, context: Context) -> Any:
-            watch = self._enter(method)
+        async def serve(request: Any, context: Context) -> Any:
+            call = self._enter(method, context)
             try:
-                self._refuse_while_draining()
+                self._admit(call, context)
                 response = await inner(request, context)
             except Exception as error:
-                await watch.abort(error, context)
+                await self._abort(call, error, context)
             else:
-                watch.code = grpc.StatusCode.OK
+                call.code = grpc.StatusCode.OK
                 return response
             finally:
-                self._leave(watch)
+                self._leave(call)
 
-        return call
+        return serve
 
     def _streaming(self, method: str, inner: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
-        async def call(request: Any, context: Context) -> AsyncIterator[Any]:
-            watch = self._enter(method)
+        async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
+            call = self._enter(method, context)
             try:
-                self._refuse_while_draining()
+                self._admit(call, context)
                 async for response in inner(request, context):
                     yield response
-                watch.code = grpc.StatusCode.OK
+                call.code = grpc.StatusCode.OK
             except Exception as error:
-                await watch.abort(error, context)
+                await self._abort(call, error, context)
             finally:
-                self._leave(watch)
+                self._leave(call)
 
-        return call
+        return serve
 
-    def _refuse_while_draining(self) -> None:
-        if self._draining:
-            raise Draining
-
-    def _enter(self, method: str) -> _Watch:
+    def _enter(self, method: str, context: Context) -> Call:
+        call = Call(method, request_id(context.invocation_metadata() or ()), host(context.peer()))
+        current_call.set(call)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
         self._under_way += 1
         self._idle.clear()
-        return _Watch(method)
+        return call
 
-    def _leave(self, watch: _Watch) -> None:
+    def _admit(self, call: Call, context: Context) -> None:
+        """Refuses a call that may not be made, or not now."""
+        call.caller = self._access.identify(context)
+        if self._draining:
+            raise Draining
+        self._access.authorize(call.caller, call.method)
+        self._limit.enter(call.caller.key)
+        call.counted = True
+
+    async def _abort(self, call: Call, error: Exception, context: Context) -> NoReturn:
+        """Ends a call with the status of an error."""
+        metadata: list[tuple[str, str | bytes]] = [(REQUEST_ID_KEY, call.request_id)]
+        if isinstance(error, ServerError):
+            call.code, call.reason, message = code_of(error), reason_of(error), str(error)
+            metadata.append((DETAILS_KEY, status_of(error).SerializeToString()))
+        elif isinstance(error, grpc.aio.AbortError):
+            raise error
+        else:
+            call.code, message = grpc.StatusCode.INTERNAL, "internal error; the server has logged why"
+            logger.error("%s: unexpected error (request %s)", call.method, call.request_id, exc_info=error)
+        self._tell(call)
+        await context.abort(call.code, message, tuple(metadata))
+
+    def _leave(self, call: Call) -> None:
+        self._tell(call)
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
-        self._metrics.call_ended(watch.method, watch.code.name, time.perf_counter() - watch.started)
+
+    def _tell(self, call: Call) -> None:
+        """Makes known how a call ended, once, and before its client knows: who asks then finds it counted."""
+        if call.told:
+            return
+        call.told = True
+        if call.counted and call.caller is not None:
+            self._limit.leave(call.caller.key)
+        seconds = time.perf_counter() - call.started
+        self._metrics.call_ended(call.method, call.code.name, seconds)
+        self._log.ended(call, seconds)
+
+    def _read_one(self, inner: Any) -> Callable[[Any, Context], Any]:
+        return lambda request, context: inner(self._read(request), context)
+
+    def _read_each(self, inner: Any) -> Callable[[Any, Context], Any]:
+        async def checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+            async for request in requests:
+                yield self._read(request)
+
+        return lambda requests, context: inner(checked(requests), context)
+
+    def _read(self, request: Any) -> Any:
+        if isinstance(request, _Malformed):
+            raise InvalidArgument("request", "must be a well-formed message whose strings are UTF-8")
+        self._log.note(request)
+        return request
 
 
 def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
@@ -134,43 +197,3 @@ def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], A
             return _Malformed()
 
     return read
-
-
-def _well_formed(request: Any) -> Any:
-    if isinstance(request, _Malformed):
-        raise InvalidArgument("request", "must be a well-formed message whose strings are UTF-8")
-    return request
-
-
-def _refuse_malformed(inner: Any) -> Callable[[Any, Context], Any]:
-    return lambda request, context: inner(_well_formed(request), context)
-
-
-def _refuse_malformed_stream(inner: Any) -> Callable[[Any, Context], Any]:
-    async def checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for request in requests:
-            yield _well_formed(request)
-
-    return lambda requests, context: inner(checked(requests), context)
-
-
-class _Watch:
-    """One call: when it started and how it ended; cancelled unless something else is said."""
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-        self.started = time.perf_counter()
-        self.code = grpc.StatusCode.CANCELLED
-
-    async def abort(self, error: Exception, context: Context) -> NoReturn:
-        """Ends the call with the status of an error."""
-        if isinstance(error, ServerError):
-            self.code = code_of(error)
-            status = status_of(error)
-            metadata = ((DETAILS_KEY, status.SerializeToString()),)
-            await context.abort(self.code, str(error), metadata)
-        if isinstance(error, grpc.aio.AbortError):
-            raise error
-        self.code = grpc.StatusCode.INTERNAL
-        logger.error("%s: unexpected error", self.method, exc_info=error)
-        await context.abort(self.code, "internal error; the server has logged why")

@@ -43,8 +43,9 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
     ) -> sentiment_pb2.ClassifyResponse:
         """Scores one text."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
-        with self._desk.count(model):
+        with self._desk.count(model) as call:
             tokens = fields.words("text", request.text, model)
+            call.read(len(tokens))
             (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyResponse(score=score)
 
@@ -53,7 +54,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
     ) -> sentiment_pb2.ClassifyBatchResponse:
         """Scores several texts."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
-        with self._desk.count(model):
+        with self._desk.count(model) as call:
             limit = model.limits.max_batch_texts
             if not 1 <= len(request.texts) <= limit:
                 raise InvalidArgument("texts", f"must be 1 to {limit} texts, not {len(request.texts)}")
@@ -62,6 +63,8 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                     "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
                 )
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
+            for tokens in texts:
+                call.read(len(tokens))
             scores = await self._score(model, texts, request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyBatchResponse(scores=scores)
 
@@ -112,8 +115,9 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         sequence_number: int,
         context: _ServicerContext,
     ) -> sentiment_pb2.ClassifyStreamResponse:
-        with self._desk.count(model):
+        with self._desk.count(model) as call:
             tokens = fields.words("text", request.text, model)
+            call.read(len(tokens))
             (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyStreamResponse(
             request_id=request.request_id, sequence_number=sequence_number, score=score

@@ -9,6 +9,7 @@ import grpc
 from ostinato.v1 import generation_pb2
 from ostinato_server.engine.request import Priority, Standing
 from ostinato_server.errors import InvalidArgument
+from ostinato_server.rpc.access import Caller, host
 
 CLIENT_ID_KEY = "ostinato-client-id"
 MAX_CLIENT_ID_CHARACTERS = 128
@@ -24,20 +25,29 @@ PRIORITIES = MappingProxyType(
 
 
 def read_standing(
-    priority: generation_pb2.Priority.ValueType, context: grpc.aio.ServicerContext[object, object]
+    priority: generation_pb2.Priority.ValueType,
+    context: grpc.aio.ServicerContext[object, object],
+    caller: Caller | None,
 ) -> Standing:
     """What decides a request's turn.
+
+    Args:
+        priority: The class that it asks for.
+        context: Its metadata may name the client.
+        caller: Who makes the call, where that is known.
 
     Raises:
         InvalidArgument: There is no such class, or the client's name is too long.
     """
     if priority not in PRIORITIES:
         raise InvalidArgument("priority", f"must be PRIORITY_HIGH, PRIORITY_NORMAL or PRIORITY_LOW, not {priority}")
-    return Standing(PRIORITIES[priority], _client(context))
+    return Standing(PRIORITIES[priority], _client(context, caller))
 
 
-def _client(context: grpc.aio.ServicerContext[object, object]) -> str:
-    """Who the call says that it is from, or else the host that it comes from."""
+def _client(context: grpc.aio.ServicerContext[object, object], caller: Caller | None) -> str:
+    """Who the call is proven to be from, or else says that it is from, or else the host that it comes from."""
+    if caller is not None and caller.name is not None:
+        return caller.key
     for key, value in context.invocation_metadata() or ():
         if key == CLIENT_ID_KEY and isinstance(value, str) and value:
             if len(value) > MAX_CLIENT_ID_CHARACTERS:
@@ -47,8 +57,3 @@ def _client(context: grpc.aio.ServicerContext[object, object]) -> str:
                 )
             return f"id:{value}"
     return host(context.peer())
-
-
-def host(peer: str) -> str:
-    """A peer without its port, which differs from connection to connection: ``ipv4:10.0.0.1:4242`` for instance."""
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -14,7 +14,10 @@ from ostinato_server.errors import (
     InvalidArgument,
     ModelNotFound,
     Overloaded,
+    PermissionDenied,
     ServerError,
+    TooManyCalls,
+    Unauthenticated,
     WrongTask,
 )
 
@@ -24,7 +27,13 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 _DRAIN_RETRY_SECONDS = 1.0
 
+_CALLER_RETRY_SECONDS = 1.0
+"""Which of a caller's calls ends first is the caller's to know; this only keeps it from asking in a tight loop."""
+
 _CODES: dict[type[ServerError], grpc.StatusCode] = {
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
     WrongTask: grpc.StatusCode.INVALID_ARGUMENT,
@@ -42,7 +51,7 @@ def code_of(error: ServerError) -> grpc.StatusCode:
 
 def status_of(error: ServerError) -> status_pb2.Status:
     """The whole status of a domain error: code, message, and details that a program can read."""
-    info = error_details_pb2.ErrorInfo(reason=_reason(error), domain=DOMAIN)
+    info = error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN)
     details: list[Message] = [info]
     match error:
         case InvalidArgument(field=field, description=description):
@@ -51,6 +60,8 @@ def status_of(error: ServerError) -> status_pb2.Status:
             details.append(_bad_request("model", str(error)))
         case Overloaded(retry_after_seconds=seconds):
             details.append(_retry(seconds))
+        case TooManyCalls():
+            details.append(_retry(_CALLER_RETRY_SECONDS))
         case Draining():
             details.append(_retry(_DRAIN_RETRY_SECONDS))
     status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
@@ -59,7 +70,7 @@ def status_of(error: ServerError) -> status_pb2.Status:
     return status
 
 
-def _reason(error: ServerError) -> str:
+def reason_of(error: ServerError) -> str:
     """The error's name in the form that ErrorInfo asks for: ``MODEL_NOT_FOUND``."""
     name = type(error).__name__
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).lstrip("_").upper()

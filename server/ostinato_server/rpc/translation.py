@@ -39,18 +39,21 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
         """Translates a sentence."""
         version = request.version if request.HasField("version") else None
         model = self._desk.find(DecodeModel, "translation", request.model, version)
-        with self._desk.count(model):
+        with self._desk.count(model) as call:
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline, read_standing(request.priority, context))
+            asked = read_request(request, model, deadline, read_standing(request.priority, context, call.caller))
+            call.read(len(asked.source))
             texts: list[str] = []
             async with model.client.open(partial(_sequence, request=asked, model=model)) as stream:
                 yield _source(asked, model.codec)
                 while tokens := await stream.read():
+                    call.sent(len(tokens))
                     texts.extend(token.text for token in tokens)
                     yield translation_pb2.TranslateResponse(
                         chunk=translation_pb2.TargetChunk(tokens=[_target(token, model.codec) for token in tokens])
                     )
                 if stream.finished is not None:
+                    call.finished(stream.finished)
                     yield _summary(stream.finished, asked, "".join(texts), len(texts), model)
 
 

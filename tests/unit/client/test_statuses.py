@@ -20,7 +20,9 @@ from ostinato_client import (
     ModelNotFound,
     OstinatoError,
     Overloaded,
+    PermissionDenied,
     ServerError,
+    Unauthenticated,
     Unavailable,
 )
 from ostinato_client.statuses import DETAILS_KEY, error_from_status
@@ -44,7 +46,8 @@ def packed(code: grpc.StatusCode, *details: Message) -> list[tuple[str, str | by
         (grpc.StatusCode.CANCELLED, Cancelled),
         (grpc.StatusCode.INTERNAL, ServerError),
         (grpc.StatusCode.UNIMPLEMENTED, ServerError),
-        (grpc.StatusCode.UNAUTHENTICATED, ServerError),
+        (grpc.StatusCode.UNAUTHENTICATED, Unauthenticated),
+        (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
     ],
 )
 def test_each_code_has_its_exception(code: grpc.StatusCode, kind: type[OstinatoError]) -> None:

@@ -20,6 +20,9 @@ from ostinato_server.config import ServerConfig
 DOCKERFILES = {"server": "server/Dockerfile", "trainer": "models/Dockerfile"}
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
+WITHOUT_COMPOSE = ("is not a docker command", "unknown command: docker compose", "unknown shorthand flag: 'f'")
+"""What Docker says, version by version, where its compose plugin is not installed."""
+
 
 @cache
 def compose(*files: str, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def compose(*files: str, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
         command = [required_tool("docker-compose", "docker-compose")]
     chosen = [word for file in files for word in ("-f", file)] + [w for name in profiles for w in ("--profile", name)]
     done = subprocess.run([*command, *chosen, "config"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0 and "is not a docker command" in done.stderr:
+    if done.returncode != 0 and any(words in done.stderr for words in WITHOUT_COMPOSE):
         required_tool("docker-compose", "docker-compose")
     assert done.returncode == 0, done.stderr
     merged: dict[str, Any] = yaml.safe_load(done.stdout)
@@ -97,6 +100,35 @@ def test_containers_have_no_privileges_and_bounded_memory(service: str) -> None:
     assert found["cap_drop"] == ["ALL"]
     assert found["security_opt"] == ["no-new-privileges:true"]
     assert found["mem_limit"]
+
+
+@pytest.mark.parametrize("service", ["server", "prometheus", "trainer"])
+def test_containers_write_to_their_volumes_and_to_tmp_only(service: str) -> None:
+    found = compose("docker-compose.yml", profiles=("train",))["services"][service]
+
+    assert found["read_only"] is True
+    assert found["tmpfs"] == ["/tmp"]
+
+
+@pytest.mark.parametrize("files", [("docker-compose.yml",), ("docker-compose.yml", "docker-compose.gpu.yml")])
+def test_compose_says_that_its_server_listens_without_tls_on_purpose(files: tuple[str, ...]) -> None:
+    assert "--insecure-bind" in compose(*files)["services"]["server"]["command"]
+
+
+def test_tls_override_encrypts_authenticates_and_checks_health_over_tls() -> None:
+    server = compose("docker-compose.yml", "docker-compose.tls.yml")["services"]["server"]
+
+    flags = dict(flag.split("=") for flag in server["command"])
+    assert "--insecure-bind" not in flags
+    assert flags["--auth-tokens"] == "/tls/tokens"
+    config = ServerConfig(
+        repository=Path(),
+        tls_certificate=Path(flags["--tls-cert"]),
+        tls_key=Path(flags["--tls-key"]),
+        tls_client_ca=Path(flags["--tls-client-ca"]),
+    )
+    assert config.tls_client_ca == Path(server["environment"]["OSTINATO_TLS_CA"])
+    assert server["read_only"] is True
 
 
 @pytest.mark.parametrize("service", ["server", "prometheus", "grafana"])

@@ -17,6 +17,14 @@ from ostinato_server.errors import StartupError
         ("max_deadline_seconds", 0.0, "max_deadline_seconds must be between"),
         ("device", "tpu", "device must be one of auto, cpu, cuda, not 'tpu'"),
         ("runtime", "tensorflow", "runtime must be one of auto, onnx"),
+        ("max_message_bytes", 10, "max_message_bytes must be between 1024 and 2147483647, not 10"),
+        ("max_streams_per_connection", 0, "max_streams_per_connection must be between 1"),
+        ("max_requests_per_caller", 0, "max_requests_per_caller must be between 1"),
+        ("max_connection_age_seconds", -1.0, "max_connection_age_seconds must be between 0"),
+        ("min_ping_interval_seconds", -1.0, "min_ping_interval_seconds must be between 0"),
+        ("tls_certificate", Path("cert.pem"), "TLS needs both a certificate and its key"),
+        ("tls_key", Path("cert.key"), "TLS needs both a certificate and its key"),
+        ("tls_client_ca", Path("ca.pem"), "clients can be asked for certificates only over TLS"),
     ],
 )
 def test_value_out_of_range_is_named_with_its_limits(field: str, value: object, words: str) -> None:

@@ -1,16 +1,40 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
 import pytest
 
-from ostinato_server.rpc.standing import host
+from ostinato.v1 import generation_pb2
+from ostinato_server.rpc.access import Caller
+from ostinato_server.rpc.standing import read_standing
+from ostinato_server.tokens import Role
+
+
+class FakeContext:
+    """A call from 10.0.0.1."""
+
+    def __init__(self, client_id: str | None) -> None:
+        self._client_id = client_id
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return () if self._client_id is None else (("ostinato-client-id", self._client_id),)
+
+    def peer(self) -> str:
+        return "ipv4:10.0.0.1:4242"
 
 
 @pytest.mark.parametrize(
-    ("peer", "expected"),
+    ("caller", "client_id", "expected"),
     [
-        ("ipv4:10.0.0.1:4242", "ipv4:10.0.0.1"),
-        ("ipv6:%5B::1%5D:4242", "ipv6:%5B::1%5D"),
-        ("unix:/run/ostinato.sock", "unix:/run/ostinato.sock"),
-        ("unix:", "unix:"),
+        (Caller("token:alice", "alice", Role.INFER), "bob", "token:alice"),
+        (Caller("certificate:alice", "alice"), "bob", "certificate:alice"),
+        (Caller("ipv4:10.0.0.1"), "bob", "id:bob"),
+        (Caller("ipv4:10.0.0.1"), None, "ipv4:10.0.0.1"),
+        (None, None, "ipv4:10.0.0.1"),
     ],
 )
-def test_port_is_no_part_of_who_calls(peer: str, expected: str) -> None:
-    assert host(peer) == expected
+def test_what_is_proven_of_a_client_goes_before_what_it_says(
+    caller: Caller | None, client_id: str | None, expected: str
+) -> None:
+    context = cast("Any", FakeContext(client_id))
+    assert read_standing(generation_pb2.PRIORITY_NORMAL, context, caller).client == expected

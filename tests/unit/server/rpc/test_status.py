@@ -9,6 +9,9 @@ from ostinato_server.rpc.status import code_of, status_of
 @pytest.mark.parametrize(
     ("error", "code", "reason"),
     [
+        (errors.Unauthenticated("no token"), grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
+        (errors.PermissionDenied("/x", "admin", "infer"), grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED"),
+        (errors.TooManyCalls(3), grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS"),
         (errors.InvalidArgument("text", "must not be empty"), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
         (errors.ModelNotFound("m", 3, ("a", "b")), grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND"),
         (errors.WrongTask("m", "sentiment", "generation"), grpc.StatusCode.INVALID_ARGUMENT, "WRONG_TASK"),
@@ -40,3 +43,9 @@ def test_overload_tells_when_to_come_back() -> None:
     detail = error_details_pb2.RetryInfo()
     assert status_of(errors.Overloaded("m", 10, 1.5)).details[1].Unpack(detail)
     assert detail.retry_delay.ToNanoseconds() == 1_500_000_000
+
+
+def test_a_caller_with_too_many_calls_is_told_to_wait() -> None:
+    detail = error_details_pb2.RetryInfo()
+    assert status_of(errors.TooManyCalls(3)).details[1].Unpack(detail)
+    assert detail.retry_delay.ToNanoseconds() == 1_000_000_000

@@ -1,0 +1,87 @@
+"""Where the server listens: the port, its encryption, and what a connection may do."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+import grpc
+
+from ostinato_server.config import ServerConfig
+from ostinato_server.errors import StartupError
+from ostinato_server.rpc.tls import TlsFiles, server_credentials
+
+logger = logging.getLogger(__name__)
+
+ChannelOptions = tuple[tuple[str, int], ...]
+
+
+def channel_options(config: ServerConfig) -> ChannelOptions:
+    """What gRPC holds every connection to."""
+    age = round(config.max_connection_age_seconds * 1000)
+    aging = (
+        ("grpc.max_connection_age_ms", age),
+        # No request is cut off by its connection's age: none may take longer than this.
+        ("grpc.max_connection_age_grace_ms", round(config.max_deadline_seconds * 1000)),
+    )
+    return (
+        ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_concurrent_streams", config.max_streams_per_connection),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(config.min_ping_interval_seconds * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        *(aging if age else ()),
+    )
+
+
+def tls(config: ServerConfig) -> grpc.ServerCredentials | None:
+    """The credentials of the gRPC port; none for plain text.
+
+    Raises:
+        StartupError: A file of them is refused.
+    """
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return server_credentials(TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca))
+
+
+def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:
+    """Opens the gRPC port; gives its number.
+
+    Raises:
+        StartupError: The port is taken.
+    """
+    wanted = f"{url_host(config.host)}:{config.port}"
+    if warning := exposure(config):
+        logger.warning("%s", warning)
+    try:
+        port = server.add_secure_port(wanted, credentials) if credentials else server.add_insecure_port(wanted)
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise StartupError(f"cannot listen on {wanted}; is the port taken?")
+    return port
+
+
+def exposure(config: ServerConfig) -> str | None:
+    """What to warn of: plain text that other machines can reach, unless that is meant."""
+    if config.tls_certificate is not None or config.insecure_bind or is_loopback(config.host):
+        return None
+    tokens = " and every token" if config.auth_tokens is not None else ""
+    return (
+        f"INSECURE: listening on {config.host} without TLS: whoever is on the network can read every request{tokens}; "
+        "give --tls-cert and --tls-key, or --insecure-bind if something before the server encrypts"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from its own machine only; a name other than ``localhost`` may be anywhere."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def url_host(host: str) -> str:
+    """An address as it stands before a port."""
+    return f"[{host}]" if ":" in host else host

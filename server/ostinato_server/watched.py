@@ -1,0 +1,81 @@
+"""A value that comes from files and is read again when they change: certificates, tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
+
+from ostinato_server.errors import StartupError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_Identity = tuple[int, int, int, int]
+
+
+class Watched(Generic[T]):
+    """Reads files now, and again whenever one of them is another than before.
+
+    Asking costs a ``stat`` for each file, microseconds, so there is no thread that watches and no time in which an old
+    value is still given out. Files that are refused later than at the start change nothing: the last good value
+    stays, and the log says once what is wrong. A pair of files is therefore safe to replace one after the other.
+
+    Args:
+        files: The files.
+        read: Makes the value from them; raises StartupError when it cannot.
+
+    Raises:
+        StartupError: The files are refused at the start.
+    """
+
+    def __init__(self, files: Sequence[Path], read: Callable[[], T]) -> None:
+        self._files = tuple(files)
+        self._read = read
+        self._lock = Lock()  # handshakes ask from threads of their own
+        self._seen = self._signature()
+        self._value = read()
+
+    def get(self) -> T:
+        """The value of the files as they are, or as they last were good."""
+        with self._lock:
+            now = self._signature()
+            if now != self._seen:
+                self._seen = now  # before the reading: a file that changes meanwhile is read once more
+                self._read_again()
+            return self._value
+
+    def _read_again(self) -> None:
+        try:
+            self._value = self._read()
+        except StartupError as error:
+            logger.error("%s; what was read before stays in force", error)
+        else:
+            logger.info("read again: %s", ", ".join(map(str, self._files)))
+
+    def _signature(self) -> tuple[_Identity | None, ...]:
+        return tuple(map(_identity, self._files))
+
+
+def _identity(path: Path) -> _Identity | None:
+    """What differs once a file was written, replaced or opened to others; None when it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that the server was told of.
+
+    Raises:
+        StartupError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
