@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato_bundle import Manifest
-from ostinato_models.export.datasets import describe
+from ostinato_models.export.datasets import describe, language_pair
 
 _USES = {
     "generation": 'ostinato generate "ROMEO:" --model {name}',
     "sentiment": 'ostinato sentiment "A film that is hard not to like." --model {name}',
-    "translation": 'ostinato translate "Where is the station?" --model {name}',
+    "translation": 'ostinato translate "{sentence}" --model {name}',
 }
+_SENTENCES = {"de": "Zwei Kinder spielen im Park.", "en": "Where is the station?"}
+"""To translate, by language."""
 
 
 def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
@@ -26,7 +28,7 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
     sections = [
         f"# {manifest.name}, version {manifest.version}",
         facts.description,
-        "```\n" + _USES[manifest.task].format(name=manifest.name) + "\n```",
+        f"```\n{_use(manifest, record['data']['name'])}\n```",
         "## Results",
         _results(manifest, record),
         "## Network",
@@ -60,6 +62,11 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
         facts.biases,
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _use(manifest: Manifest, data_set: str) -> str:
+    source, _ = language_pair(data_set) or ("en", "fr")
+    return _USES[manifest.task].format(name=manifest.name, sentence=_SENTENCES.get(source, "…"))
 
 
 def _results(manifest: Manifest, record: Mapping[str, Any]) -> str:

@@ -75,11 +75,19 @@ def describe(name: str) -> DataSetFacts:
     pair = language_pair(name)
     if pair is not None or "translation" in name:
         source, target = (_LANGUAGES.get(code, code) for code in pair or ("en", "fr"))
-        origin = "Multi30k (Elliott et al., 2016), captions of photographs" if "multi30k" in name else f"`{name}`"
+        if "multi30k" in name:
+            return DataSetFacts(
+                f"Translates captions of photographs from {source} to {target}.",
+                "of the data, for research and education: weights that learnt from it are not shipped",
+                "Multi30k, task 1 (Elliott et al., 2016): captions of photographs of everyday scenes, translated by "
+                "professionals. `val` selects the epoch, `test_2016_flickr` is only measured.",
+                "One sentence in the present tense about people, dogs, clothes and sport; of anything else it makes a "
+                "caption all the same. Captions guess at gender, age and origin from looks, and so does it.",
+            )
         return DataSetFacts(
             f"Translates sentences from {source} to {target}.",
             "Apache-2.0; see the data set for the terms of its text",
-            f"{origin}.",
+            f"`{name}`.",
             "It has seen sentences of one kind only and will fail on others.",
         )
     return DataSetFacts(
