@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ostinato_models.errors import ConfigurationError
 from ostinato_models.lab.experiment import Settings
 from ostinato_models.lab.synthetic.tasks import TaskName
 from ostinato_models.networks.configuration import require_positive
@@ -49,7 +50,11 @@ class ArchitecturesSettings(Settings):
     cost_repeats: int
 
     def __post_init__(self) -> None:
-        """Check the sizes."""
+        """Check the sizes.
+
+        Raises:
+            ConfigurationError: a size is outside its domain.
+        """
         require_positive(
             parameters=self.parameters,
             batch_size=self.batch_size,
@@ -63,6 +68,8 @@ class ArchitecturesSettings(Settings):
             cost_lengths=min(self.cost_lengths),
             cost_repeats=self.cost_repeats,
         )
+        if self.window > self.updates:
+            raise ConfigurationError("window", self.window, f"at most the {self.updates} updates")
 
     def lengths(self, task: TaskName) -> tuple[int, ...]:
         """Those of `task`, from the shortest."""

@@ -66,7 +66,7 @@ def report(result: StabilityResult) -> Report:
             Plot(
                 "spikes",
                 draw_spikes(trainings, settings),
-                f"How far the largest gradient norm after the first {settings.window} updates stands out of the median. "
+                f"How far the largest gradient norm after the first {settings.window} updates exceeds the median one. "
                 "Dots are trainings, lines their medians.",
             ),
         ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ostinato_models.errors import ConfigurationError
 from ostinato_models.lab.experiment import Settings
 from ostinato_models.networks.configuration import require_positive
 from ostinato_models.presets import PresetName
@@ -38,7 +39,11 @@ class StabilitySettings(Settings):
     lengths: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Check the sizes."""
+        """Check the sizes.
+
+        Raises:
+            ConfigurationError: a size is outside its domain.
+        """
         require_positive(
             parameters=self.parameters,
             batch_size=self.batch_size,
@@ -46,8 +51,9 @@ class StabilitySettings(Settings):
             window=self.window,
             repeats=self.repeats,
             lengths=min(self.lengths),
-            room_for_windows=self.updates - 2 * self.window,
         )
+        if 2 * self.window >= self.updates:
+            raise ConfigurationError("window", self.window, f"less than half of the {self.updates} updates")
 
 
 PRESETS: Mapping[PresetName, StabilitySettings] = MappingProxyType(

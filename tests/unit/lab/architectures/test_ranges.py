@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ostinato_models.errors import ConfigurationError
 from ostinato_models.lab.architectures.ranges import Range, Trial, measure_range, planned_work
 from ostinato_models.lab.architectures.settings import PRESETS
 from ostinato_models.lab.threads import one_thread
@@ -66,6 +67,11 @@ def test_lengths_grow_until_one_is_not_learned_and_the_work_is_counted_to_its_en
         assert math.isinf(trial.needed) or SETTINGS.window <= trial.needed <= SETTINGS.updates
     assert seen == sorted(seen)
     assert seen[-1] == planned_work("adding", SETTINGS) == (2 + 4 + 20) * 150 * 4
+
+
+def test_a_window_has_to_fit_into_the_updates() -> None:
+    with pytest.raises(ConfigurationError, match=r"window.*at most the 4 updates"):
+        replace(SETTINGS, updates=4)
 
 
 def test_a_length_that_is_not_learned_ends_the_search() -> None:

@@ -81,5 +81,5 @@ def test_every_network_is_trained_at_every_learning_rate_and_the_work_is_counted
 
 
 def test_a_training_needs_room_for_two_windows() -> None:
-    with pytest.raises(ConfigurationError, match="room_for_windows"):
+    with pytest.raises(ConfigurationError, match=r"window.*less than half of the 12 updates"):
         replace(SETTINGS, window=6)
