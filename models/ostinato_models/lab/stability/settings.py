@@ -72,7 +72,7 @@ PRESETS: Mapping[PresetName, StabilitySettings] = MappingProxyType(
         "full": StabilitySettings(
             parameters=2000,
             batch_size=32,
-            updates=1000,
+            updates=750,
             window=25,
             learned_below=0.5,
             rise=0.5,

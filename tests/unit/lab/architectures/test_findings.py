@@ -44,7 +44,7 @@ def test_ranges_are_told_the_furthest_first_with_where_they_end() -> None:
         "the adding problem up to a length of 40 (GRU, the longest tried), 10 (LSTM, not 20), "
         "none at all (RNN, not even 10), and the copy task up to a delay of 20 (GRU, not 40)." in sentence
     )
-    assert "about 2,000 parameters and at most 1,500 updates" in sentence
+    assert "about 2,000 parameters and at most 1,000 updates" in sentence
 
 
 def test_speeds_are_those_of_the_longest_sequences() -> None:
