@@ -33,6 +33,14 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.gradient_flow.experiment",
             "How far back in time does a gradient reach in an RNN, an LSTM and a GRU?",
         ),
+        "architectures": Entry(
+            "ostinato_models.lab.architectures.experiment",
+            "What do RNN, LSTM, GRU and BiLSTM of equal size cost, and how far back do they learn to look?",
+        ),
+        "stability": Entry(
+            "ostinato_models.lab.stability.experiment",
+            "At which sequence lengths and learning rates does each of them train stably?",
+        ),
     }
 )
 

@@ -1,0 +1,1 @@
+"""Experiment architectures: what RNN, LSTM, GRU and BiLSTM cost, and how far back they learn to look."""

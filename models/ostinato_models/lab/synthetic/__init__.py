@@ -1,0 +1,1 @@
+"""Tasks made of random numbers, and many small networks trained on them side by side."""
