@@ -33,6 +33,14 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.gradient_flow.experiment",
             "How far back in time does a gradient reach in an RNN, an LSTM and a GRU?",
         ),
+        "sampling": Entry(
+            "ostinato_models.lab.sampling.experiment",
+            "What do temperature, top-k and top-p do to the text that a language model writes?",
+        ),
+        "word-sense": Entry(
+            "ostinato_models.lab.word_sense.experiment",
+            'Which "bank" is it: what does an encoder know at the word, one-way and two-way?',
+        ),
     }
 )
 
