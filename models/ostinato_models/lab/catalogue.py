@@ -41,6 +41,14 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.stability.experiment",
             "At which sequence lengths and learning rates does each of them train stably?",
         ),
+        "sampling": Entry(
+            "ostinato_models.lab.sampling.experiment",
+            "What do temperature, top-k and top-p do to the text that a language model writes?",
+        ),
+        "word-sense": Entry(
+            "ostinato_models.lab.word_sense.experiment",
+            'Which "bank" is it: what does an encoder know at the word, one-way and two-way?',
+        ),
     }
 )
 
