@@ -33,6 +33,10 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.gradient_flow.experiment",
             "How far back in time does a gradient reach in an RNN, an LSTM and a GRU?",
         ),
+        "sentiment-comparison": Entry(
+            "ostinato_models.lab.sentiment_comparison.experiment",
+            "Bag of words, RNN, LSTM, GRU or BiLSTM: how right, how dear, and who follows a negation?",
+        ),
     }
 )
 
