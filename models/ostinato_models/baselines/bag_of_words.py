@@ -43,6 +43,12 @@ class BagOfWords:
         pipeline.fit([row.text for row in rows], [row.label for row in rows])
         return cls(pipeline)
 
+    @property
+    def parameters(self) -> int:
+        """How many weights there are: one for each word and pair of words, and the intercept."""
+        regression: LogisticRegression = self._pipeline[-1]
+        return int(regression.coef_.size + regression.intercept_.size)
+
     def positive_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probability of the positive class for each text, shape (len(texts),)."""
         probabilities: NDArray[np.float64] = self._pipeline.predict_proba(list(texts))

@@ -41,6 +41,10 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.stability.experiment",
             "At which sequence lengths and learning rates does each of them train stably?",
         ),
+        "sentiment-comparison": Entry(
+            "ostinato_models.lab.sentiment_comparison.experiment",
+            "Bag of words, RNN, LSTM, GRU or BiLSTM: how right, how dear, and who follows a negation?",
+        ),
         "sampling": Entry(
             "ostinato_models.lab.sampling.experiment",
             "What do temperature, top-k and top-p do to the text that a language model writes?",
