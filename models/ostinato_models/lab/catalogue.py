@@ -33,6 +33,10 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.gradient_flow.experiment",
             "How far back in time does a gradient reach in an RNN, an LSTM and a GRU?",
         ),
+        "attention": Entry(
+            "ostinato_models.lab.attention.experiment",
+            "What does an encoder-decoder lose without attention, and where does attention look?",
+        ),
     }
 )
 
