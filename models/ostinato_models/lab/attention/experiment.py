@@ -128,15 +128,15 @@ def _method(result: AttentionResult) -> str:
     looking, fixed = result.parameters
     return (
         f"Both networks have a bidirectional LSTM encoder ({settings.encoder_size} units a direction) and an LSTM "
-        f"decoder ({settings.decoder_size} units) started with the encoder's last states; one also attends to the encoder's "
-        f"outputs (Luong et al., 2015). They are trained alike on {result.pairs:,} pairs of `{settings.dataset}`, and "
-        f"have {looking:,} and {fixed:,} parameters, the difference being attention's own. The epoch with the lowest "
-        "loss on held-out sentences is kept. BLEU is sacreBLEU's, on the test sentences.\n\n"
+        f"decoder ({settings.decoder_size} units) started with the encoder's last states; one also attends to the "
+        f"encoder's outputs (Luong et al., 2015). They are trained alike on {result.pairs:,} pairs of "
+        f"`{settings.dataset}`, and have {looking:,} and {fixed:,} parameters, the difference being attention's own. "
+        "The epoch with the lowest loss on held-out sentences is kept. BLEU is sacreBLEU's, on the test sentences.\n\n"
         "The aligner is IBM Model 1 (Brown et al., 1993), trained on the same pairs: a table of word translations that "
         "knows nothing of order. Words and punctuation marks are what the tokenizer never joins; a source word's "
-        "weight is the sum over its tokens, a target word's the mean over its own. Attention is read while the decoder is fed "
-        "the reference. Target words that the aligner ascribes to no source word are left out. The aligner errs too: "
-        "agreement is no accuracy."
+        "weight is the sum over its tokens, a target word's the mean over its own. Attention is read while the decoder "
+        "is fed the reference. Target words that the aligner ascribes to no source word are left out. The aligner errs "
+        "too: agreement is no accuracy."
     )
 
 
