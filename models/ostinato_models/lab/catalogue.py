@@ -45,6 +45,10 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "ostinato_models.lab.sentiment_comparison.experiment",
             "Bag of words, RNN, LSTM, GRU or BiLSTM: how right, how dear, and who follows a negation?",
         ),
+        "attention": Entry(
+            "ostinato_models.lab.attention.experiment",
+            "What does an encoder-decoder lose without attention, and where does attention look?",
+        ),
         "sampling": Entry(
             "ostinato_models.lab.sampling.experiment",
             "What do temperature, top-k and top-p do to the text that a language model writes?",
