@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ostinato_bundle import Artifact, BundleError
+from ostinato_models.cli.adoption import ADOPTION_PARAMETERS, AdoptionOptions, adopt_and_write, adoption_options
 from ostinato_models.errors import ModelsError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
 @click.command(
     epilog="\b\n"
     "ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8\n"
-    "ostinato export --bundle models/pretrained --out repository"
+    "ostinato export --bundle models/pretrained --out repository\n"
+    "ostinato export --from-onnx lm.onnx --vocabulary characters.txt --name mine --out repository"
 )
 @click.argument("run_dir", type=_FOLDER, required=False)
 @click.option("--bundle", type=_FOLDER, help="A shipped bundle, or a repository of them, instead of RUN_DIR.")
@@ -54,7 +56,11 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
     help="What to derive, separated by commas.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a bundle: path, name, version, parity.")
+@adoption_options
+@click.pass_context
 def export(
+    context: click.Context,
+    /,
     *,
     run_dir: Path | None,
     bundle: Path | None,
@@ -63,10 +69,17 @@ def export(
     version: int | None,
     artifacts: tuple[Artifact, ...],
     as_json: bool,
+    from_onnx: Path | None,
+    **adoption: Any,
 ) -> None:
-    """Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch."""
-    if (run_dir is None) == (bundle is None):
-        raise click.UsageError("Give either RUN_DIR or --bundle DIR.")
+    """Make bundles of the training in RUN_DIR, of shipped ones, or of a model trained elsewhere, and check every file.
+
+    A model trained elsewhere (--from-onnx) is a step of the contract, or a plain model: tokens (B, T) and states
+    (L, B, H) to logits (B, T, V) and states.
+    """
+    if [run_dir, bundle, from_onnx].count(None) != 2:
+        raise click.UsageError("Give one of RUN_DIR, --bundle DIR and --from-onnx FILE.")
+    _check_belonging(context, ("artifacts",) if from_onnx is not None else sorted(ADOPTION_PARAMETERS), from_onnx)
     from ostinato_models.export.source import default_name, load_run
     from ostinato_models.export.writer import Target
 
@@ -74,6 +87,12 @@ def export(
         if run_dir is not None:
             source = load_run(run_dir)
             jobs = [(source, Target(out, name or default_name(source), version or 1, artifacts))]
+        elif from_onnx is not None:
+            if name is None:
+                raise click.UsageError("--from-onnx needs --name NAME, to serve the model under.")
+            target = Target(out, name, version or 1, ("onnx",))
+            adopt_and_write(AdoptionOptions(from_onnx, **adoption), target, as_json)
+            return
         else:
             assert bundle is not None  # noqa: S101 (for the type checker)
             jobs = _shipped(bundle, out, name, version, artifacts)
@@ -81,6 +100,15 @@ def export(
             _write(source, target, as_json)
     except (ModelsError, BundleError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _check_belonging(context: click.Context, foreign: Sequence[str], from_onnx: Path | None) -> None:
+    """Refuse options that the kind of source has no use for."""
+    for parameter in context.command.params:
+        typed = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        if typed and parameter.name in foreign:
+            with_or_without = "for RUN_DIR and --bundle" if from_onnx is not None else "for --from-onnx"
+            raise click.UsageError(f"{parameter.opts[0]} is {with_or_without}.")
 
 
 def _shipped(

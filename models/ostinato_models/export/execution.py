@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,13 +54,17 @@ def open_graph(path: Path, artifact: Artifact, signature: Signature, threads: in
 
 def open_onnx(model: Path | bytes, signature: Signature, threads: int = 1) -> GraphRun:
     """Open an ONNX file, or the bytes of one."""
+    return open_outputs(model, [tensor.name for tensor in signature.outputs], threads)
+
+
+def open_outputs(model: Path | bytes, names: Sequence[str], threads: int = 1) -> GraphRun:
+    """Open an ONNX file, or the bytes of one, for some of its outputs."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    names = [tensor.name for tensor in signature.outputs]
 
     def run(inputs: Arrays) -> dict[str, Array]:
         return dict(zip(names, session.run(names, dict(inputs)), strict=True))
