@@ -29,6 +29,7 @@ from ostinato_models.export.signatures import Signature
 from ostinato_models.export.writer import UNKNOWN, Target, place_bundle, write_manifest
 
 ARTIFACT: Artifact = "onnx"
+IN_ONE_CALL = "in one call"
 MAX_INPUT, MAX_NEW_TOKENS = 4096, 10_000
 """Those of the shipped language model: a recurrent state does not grow, so nothing in the graph sets a limit."""
 
@@ -51,6 +52,7 @@ class Adopted:
         vocabulary: how text becomes tokens.
         roles: which of its tensors is which; none where it followed the contract already.
         graphs: the graphs to serve, by name, and what each takes and gives.
+        prompts: how they are read, and why not in one call.
         row_difference: the largest one between a row alone and in a batch; 0 when every bit is the same.
         parity: how far the step is from the owner's graph, and a row from itself in a batch.
     """
@@ -59,6 +61,7 @@ class Adopted:
     vocabulary: AdoptedVocabulary
     roles: Roles | None
     graphs: Mapping[str, tuple[onnx.ModelProto, Signature]]
+    prompts: str
     row_difference: float
     parity: tuple[Parity, ...]
 
@@ -100,9 +103,10 @@ def adopt(path: Path, vocabulary: AdoptedVocabulary, named: NamedRoles) -> Adopt
     row_difference = try_step(path, step, signature, size)
     graphs = {"step": (model, signature)}
     prefill = None if roles is None else prefill_around(file.model, roles)
+    prompts = "step by step: it takes one token at a time"
     if prefill is not None:
-        read = _open(path, prefill[0], [tensor.name for tensor in prefill[1].outputs])
-        if try_prefill(path, step, read, prefill[1], size) == 0:
+        prompts = _prompts(path, step, prefill, size)
+        if prompts == IN_ONE_CALL:
             graphs["prefill"] = prefill
     alone = Parity(
         file="step.onnx",
@@ -111,7 +115,18 @@ def adopt(path: Path, vocabulary: AdoptedVocabulary, named: NamedRoles) -> Adopt
         cases=len(BATCHES),
         what="a row alone and the same row in a batch",
     )
-    return Adopted(file, vocabulary, roles, graphs, row_difference, (*differences.records(), alone))
+    return Adopted(file, vocabulary, roles, graphs, prompts, row_difference, (*differences.records(), alone))
+
+
+def _prompts(path: Path, step: GraphRun, prefill: tuple[onnx.ModelProto, Signature], vocabulary: int) -> str:
+    """How prompts are to be read, and why not in one call."""
+    model, signature = prefill
+    try:
+        read = _open(path, model, [tensor.name for tensor in signature.outputs])
+        difference = try_prefill(path, step, read, signature, vocabulary)
+    except AdoptionError as error:  # a graph that was traced for one length may still be stepped
+        return f"step by step: in one call it {error.problems[0]}"
+    return IN_ONE_CALL if difference == 0 else f"step by step: in one call the state is off by {difference:.2g}"
 
 
 def write_adopted(adopted: Adopted, target: Target, statement: Statement) -> Path:
@@ -129,7 +144,7 @@ def write_adopted(adopted: Adopted, target: Target, statement: Statement) -> Pat
         models = {folder / f"{name}.onnx": model for name, (model, _) in adopted.graphs.items()}
         save_graphs(models, folder / "tensors.bin")
         manifest = describe_adopted(adopted, target, statement)
-        write_manifest(folder, manifest, adopted_card(manifest, adopted.row_difference))
+        write_manifest(folder, manifest, adopted_card(manifest, adopted.row_difference, adopted.prompts))
 
     return place_bundle(target, fill)
 

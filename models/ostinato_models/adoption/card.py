@@ -6,12 +6,13 @@ from ostinato_bundle import Manifest
 from ostinato_models.export.card import table
 
 
-def adopted_card(manifest: Manifest, row_difference: float) -> str:
+def adopted_card(manifest: Manifest, row_difference: float, prompts: str) -> str:
     """The card, in Markdown.
 
     Args:
         manifest: the bundle's; its file table is not read.
         row_difference: the largest difference between a row alone and in a batch.
+        prompts: how they are read.
     """
     step = manifest.graphs["step"]
     promise = (
@@ -21,7 +22,6 @@ def adopted_card(manifest: Manifest, row_difference: float) -> str:
         else f"A row alone and in a batch agree to rounding ({row_difference:.2g}), not to the bit: "
         "a text may, rarely, depend on what else is running."
     )
-    prompts = "in one call, with every bit of reading them in steps" if "prefill" in manifest.graphs else "step by step"
     states = ", ".join(f"{tensor.name} {list(tensor.shape[1:])}" for tensor in step.state)
     sections = [
         f"# {manifest.name}, version {manifest.version}",

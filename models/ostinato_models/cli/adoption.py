@@ -142,5 +142,4 @@ def _words(adopted: Adopted, folder: Path) -> str:
         if adopted.row_difference == 0
         else f"rows: the same alone and in a batch to rounding, {adopted.row_difference:.2g}"
     )
-    lines.append("prompts: read in one call" if "prefill" in adopted.graphs else "prompts: read step by step")
-    return "\n".join([*lines, f"{folder}: written"])
+    return "\n".join([*lines, f"prompts: read {adopted.prompts}", f"{folder}: written"])
