@@ -91,16 +91,20 @@ def adopt(path: Path, vocabulary: AdoptedVocabulary, named: NamedRoles) -> Adopt
     size = vocabulary.facts.vocabulary_size
     differences = Differences(ARTIFACT)
     if follows_step_contract(file):
+        if named != NamedRoles():
+            raise AdoptionError(
+                path, ["follows the step contract, which names every tensor; nothing is left to be said"]
+            )
         roles, signature = None, step_signature(file)
         model = with_wide_integers(file, signature)
-        step = _open(path, model, [tensor.name for tensor in signature.outputs])
     else:
         roles = find_roles(path, file.inputs, file.outputs, size, named)
         model, signature = step_around(file.model, roles, vocabulary)
-        step = _open(path, model, [tensor.name for tensor in signature.outputs])
+    step = _open(path, model, [tensor.name for tensor in signature.outputs])
+    row_difference = try_step(path, step, signature, size)
+    if roles is not None:
         plain = _open(path, file.model, [roles.logits.name, *(role.given.name for role in roles.states)])
         compare_with_plain(file, plain, roles, vocabulary, step, differences)
-    row_difference = try_step(path, step, signature, size)
     graphs = {"step": (model, signature)}
     prefill = None if roles is None else prefill_around(file.model, roles)
     prompts = "step by step: it takes one token at a time"
