@@ -20,3 +20,9 @@ class AdoptionError(ExportError):
         super().__init__(f"{path}: {'; '.join(problems)}")
         self.path = path
         self.problems = tuple(problems)
+
+
+def reason(error: Exception) -> str:
+    """What a library says is wrong: ONNX Runtime first, the TorchScript interpreter after its stack."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]

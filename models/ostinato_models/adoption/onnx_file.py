@@ -10,7 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
-from ostinato_models.adoption.errors import AdoptionError
+from ostinato_models.adoption.errors import AdoptionError, reason
 
 OLDEST_OPSET = 13
 """From here on axes are inputs of Squeeze, Unsqueeze and ReduceSum, as the nodes of this project give them."""
@@ -74,7 +74,7 @@ def read_onnx(path: Path) -> OnnxFile:
     except DecodeError:
         model = onnx.ModelProto()
     if not model.graph.node:
-        raise AdoptionError(path, ["is no ONNX model (TorchScript files go to --from-torchscript)"])
+        raise AdoptionError(path, ["is no ONNX model; a TorchScript file is given by --from-torchscript"])
     problems = ["keeps weights as sparse tensors; store them dense"] if model.graph.sparse_initializer else []
     problems += [*_old(model), *_foreign_operators(model), *_misplaced(model, path.parent)]
     if problems:
@@ -87,7 +87,7 @@ def read_onnx(path: Path) -> OnnxFile:
         onnx.load_external_data_for_model(model, str(path.parent))
         onnx.checker.check_model(model)
     except (ValueError, onnx.checker.ValidationError) as error:
-        raise AdoptionError(path, [f"is no valid ONNX model: {first_line(error)}"]) from error
+        raise AdoptionError(path, [f"is no valid ONNX model: {reason(error)}"]) from error
     constants = {tensor.name for tensor in model.graph.initializer}
     return OnnxFile(
         path,
@@ -95,11 +95,6 @@ def read_onnx(path: Path) -> OnnxFile:
         tuple(_port(value) for value in model.graph.input if value.name not in constants),
         tuple(_port(value) for value in model.graph.output),
     )
-
-
-def first_line(error: Exception) -> str:
-    """What a library says first; the rest is where in its own sources."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ostinato_models.adoption.errors import AdoptionError
-from ostinato_models.adoption.onnx_file import first_line
+from ostinato_models.adoption.errors import AdoptionError, reason
 from ostinato_models.export.execution import Array, Arrays, GraphRun
 from ostinato_models.export.generation_parity import following, random_settings
 from ostinato_models.export.signatures import Signature
@@ -101,7 +100,7 @@ def _run(path: Path, run: GraphRun, inputs: Arrays, signature: Signature) -> dic
     try:
         result = run(inputs)
     except Exception as error:  # ONNX Runtime has an exception class for each status, without a common base
-        raise AdoptionError(path, [f"fails on a batch of {rows}: {first_line(error)}"]) from error
+        raise AdoptionError(path, [f"fails on a batch of {rows}: {reason(error)}"]) from error
     for tensor in signature.outputs:
         expected, found = (rows, *tensor.shape[1:]), result[tensor.name]
         if found.shape != expected or found.dtype.name != tensor.data_type:

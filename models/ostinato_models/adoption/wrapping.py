@@ -29,19 +29,8 @@ def step_around(
         The graph and what it takes and gives.
     """
     graph = GraphBuilder("fp32")
-    states, following = _states(roles)
-    choices = vocabulary.choices
-    alternatives = min(ALTERNATIVES, len(choices))
-    signature = Signature(
-        (batch("token", "int64"), *states, *SAMPLING),
-        (
-            batch("next_token", "int64"),
-            batch("logprob"),
-            batch("top_tokens", "int64", alternatives),
-            batch("top_logprobs", "float32", alternatives),
-            *following,
-        ),
-    )
+    signature = step_signature_around(roles, vocabulary)
+    choices, alternatives = vocabulary.choices, signature.outputs[2].shape[1]
     token = "token" if len(roles.token.shape) == 1 else graph.op("Unsqueeze", "token", graph.integers(1))  # (B, 1)
     _include(graph, model, roles, token)
     logits = PREFIX + roles.logits.name
@@ -62,11 +51,32 @@ def prefill_around(model: onnx.ModelProto, roles: Roles) -> tuple[onnx.ModelProt
     if len(roles.token.shape) == 1 or 1 not in roles.token.dynamic:
         return None
     graph = GraphBuilder("fp32")
-    states, following = _states(roles)
+    signature = prefill_signature(roles)
     _include(graph, model, roles, "tokens")
-    signature = Signature((batch("tokens", "int64", -1), *states), following)
     description = "Reads a prompt without choosing any token."
     return graph.build("prefill", description, signature.inputs, signature.outputs), signature
+
+
+def step_signature_around(roles: Roles, vocabulary: AdoptedVocabulary) -> Signature:
+    """What a step made of a plain model takes and gives."""
+    states, following = _states(roles)
+    alternatives = min(ALTERNATIVES, len(vocabulary.choices))
+    return Signature(
+        (batch("token", "int64"), *states, *SAMPLING),
+        (
+            batch("next_token", "int64"),
+            batch("logprob"),
+            batch("top_tokens", "int64", alternatives),
+            batch("top_logprobs", "float32", alternatives),
+            *following,
+        ),
+    )
+
+
+def prefill_signature(roles: Roles) -> Signature:
+    """What a graph that reads prompts takes and gives."""
+    states, following = _states(roles)
+    return Signature((batch("tokens", "int64", -1), *states), following)
 
 
 def _states(roles: Roles) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

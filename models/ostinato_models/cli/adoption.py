@@ -34,13 +34,33 @@ def _pairs(values: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
+def _shape(value: str) -> tuple[int | str, ...]:
+    """Split sizes at their commas; one of them is ``batch``."""
+    sizes = tuple(
+        size if size == "batch" else int(size) for size in value.split(",") if size == "batch" or size.isdecimal()
+    )
+    if len(sizes) != value.count(",") + 1 or sizes.count("batch") != 1:
+        raise click.UsageError(f"--state-shape {value} is no list of sizes with one batch among them, as 2,batch,512.")
+    return sizes
+
+
 _OPTIONS = (
     click.option("--from-onnx", type=_FILE, help="An ONNX file of a model trained elsewhere, instead of RUN_DIR."),
+    click.option(
+        "--from-torchscript", type=_FILE, help="Or a TorchScript file, forward(tokens, h, c) -> logits, h, c."
+    ),
     click.option("--tokenizer", type=_FILE, help="Its tokenizer, in Hugging Face's format."),
     click.option("--vocabulary", type=_FILE, help="Or its characters: one a line, or a .json list or object of ids."),
     click.option("--input-token", metavar="NAME", help="The input that takes token ids, where it is not clear."),
     click.option("--state", "states", metavar="IN=OUT", multiple=True, help="A state and its output."),
     click.option("--logits", metavar="NAME", help="The output that scores the tokens, where it is not clear."),
+    click.option(
+        "--state-shape",
+        "state_shapes",
+        metavar="SIZES",
+        multiple=True,
+        help="The shape of a TorchScript file's state, as 2,batch,512, where its weights do not tell.",
+    ),
     click.option("--unknown-token", metavar="TOKEN", help="The token for what is not in the vocabulary."),
     click.option("--start-token", metavar="TOKEN", help="A token that the model reads before every prompt."),
     click.option("--end-token", metavar="TOKEN", help="The token that ends a text."),
@@ -48,13 +68,24 @@ _OPTIONS = (
     click.option("--description", help="What the model does, for its card."),
     click.option("--license", "licence", help="The licence of its weights, for its card."),
 )
+ONNX_PARAMETERS = ("input_token", "states", "logits")
+TORCHSCRIPT_PARAMETERS = ("state_shapes",)
 ADOPTION_PARAMETERS = frozenset(
     [
-        *("tokenizer", "vocabulary", "input_token", "states", "logits"),
+        *("tokenizer", "vocabulary", *ONNX_PARAMETERS, *TORCHSCRIPT_PARAMETERS),
         *("unknown_token", "start_token", "end_token", "padding_token", "description", "licence"),
     ]
 )
 """What is only for a model trained elsewhere."""
+
+
+def foreign_parameters(from_onnx: Path | None, from_torchscript: Path | None) -> dict[str, str]:
+    """What does not belong to the kind of source that was given, and what it belongs to."""
+    if from_onnx is not None:
+        return {"artifacts": "RUN_DIR and --bundle", **dict.fromkeys(TORCHSCRIPT_PARAMETERS, "--from-torchscript")}
+    if from_torchscript is not None:
+        return {"artifacts": "RUN_DIR and --bundle", **dict.fromkeys(ONNX_PARAMETERS, "--from-onnx")}
+    return dict.fromkeys(ADOPTION_PARAMETERS, "--from-onnx and --from-torchscript")
 
 
 def adoption_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,12 +99,14 @@ def adoption_options(command: Callable[..., None]) -> Callable[..., None]:
 class AdoptionOptions:
     """What was asked, by the options' names."""
 
-    from_onnx: Path
+    from_onnx: Path | None
+    from_torchscript: Path | None
     tokenizer: Path | None
     vocabulary: Path | None
     input_token: str | None
     states: Sequence[str]
     logits: str | None
+    state_shapes: Sequence[str]
     unknown_token: str | None
     start_token: str | None
     end_token: str | None
@@ -90,15 +123,26 @@ def adopt_and_write(options: AdoptionOptions, target: Target, as_json: bool) -> 
         ModelsError: something does not fit.
     """
     if (options.tokenizer is None) == (options.vocabulary is None):
-        raise click.UsageError("--from-onnx needs either --tokenizer FILE or --vocabulary FILE.")
-    from ostinato_models.adoption.adopt import Statement, adopt, write_adopted
-    from ostinato_models.adoption.roles import NamedRoles
+        raise click.UsageError("A model trained elsewhere needs either --tokenizer FILE or --vocabulary FILE.")
+    from ostinato_models.adoption.bundle import Statement, write_adopted
 
-    named = NamedRoles(options.input_token, _pairs(options.states), options.logits)
-    adopted = adopt(options.from_onnx, _vocabulary(options), named)
+    adopted = _adopted(options)
     statement = Statement(options.description or "Continues a text.", options.licence or "not stated", _command_line())
     folder = write_adopted(adopted, target, statement)
     click.echo(json.dumps(_facts(adopted, target, folder)) if as_json else _words(adopted, folder))
+
+
+def _adopted(options: AdoptionOptions) -> Adopted:
+    from ostinato_models.adoption.adopt import adopt_onnx, adopt_torchscript
+    from ostinato_models.adoption.roles import NamedRoles
+    from ostinato_models.adoption.torchscript_file import read_torchscript
+
+    if options.from_onnx is not None:
+        named = NamedRoles(options.input_token, _pairs(options.states), options.logits)
+        return adopt_onnx(options.from_onnx, _vocabulary(options), named)
+    assert options.from_torchscript is not None  # noqa: S101 (for the type checker)
+    shapes = [_shape(value) for value in options.state_shapes]
+    return adopt_torchscript(read_torchscript(options.from_torchscript, shapes), _vocabulary(options))
 
 
 def _vocabulary(options: AdoptionOptions) -> AdoptedVocabulary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ostinato_bundle import Artifact, BundleError
-from ostinato_models.cli.adoption import ADOPTION_PARAMETERS, AdoptionOptions, adopt_and_write, adoption_options
+from ostinato_models.cli.adoption import AdoptionOptions, adopt_and_write, adoption_options, foreign_parameters
 from ostinato_models.errors import ModelsError
 
 if TYPE_CHECKING:
@@ -70,16 +70,17 @@ def export(
     artifacts: tuple[Artifact, ...],
     as_json: bool,
     from_onnx: Path | None,
+    from_torchscript: Path | None,
     **adoption: Any,
 ) -> None:
     """Make bundles of the training in RUN_DIR, of shipped ones, or of a model trained elsewhere, and check every file.
 
-    A model trained elsewhere (--from-onnx) is a step of the contract, or a plain model: tokens (B, T) and states
-    (L, B, H) to logits (B, T, V) and states.
+    A model trained elsewhere (--from-onnx, --from-torchscript) is a step of the contract, or a plain
+    model: tokens (B, T) and states (L, B, H) to logits (B, T, V) and states.
     """
-    if [run_dir, bundle, from_onnx].count(None) != 2:
-        raise click.UsageError("Give one of RUN_DIR, --bundle DIR and --from-onnx FILE.")
-    _check_belonging(context, ("artifacts",) if from_onnx is not None else sorted(ADOPTION_PARAMETERS), from_onnx)
+    if [run_dir, bundle, from_onnx, from_torchscript].count(None) != 3:
+        raise click.UsageError("Give one of RUN_DIR, --bundle DIR, --from-onnx FILE and --from-torchscript FILE.")
+    _check_belonging(context, foreign_parameters(from_onnx, from_torchscript))
     from ostinato_models.export.source import default_name, load_run
     from ostinato_models.export.writer import Target
 
@@ -87,14 +88,13 @@ def export(
         if run_dir is not None:
             source = load_run(run_dir)
             jobs = [(source, Target(out, name or default_name(source), version or 1, artifacts))]
-        elif from_onnx is not None:
+        elif bundle is None:
             if name is None:
-                raise click.UsageError("--from-onnx needs --name NAME, to serve the model under.")
-            target = Target(out, name, version or 1, ("onnx",))
-            adopt_and_write(AdoptionOptions(from_onnx, **adoption), target, as_json)
+                raise click.UsageError("A model trained elsewhere needs --name NAME, to be served under.")
+            options = AdoptionOptions(from_onnx, from_torchscript, **adoption)
+            adopt_and_write(options, Target(out, name, version or 1), as_json)
             return
         else:
-            assert bundle is not None  # noqa: S101 (for the type checker)
             jobs = _shipped(bundle, out, name, version, artifacts)
         for source, target in jobs:
             _write(source, target, as_json)
@@ -102,13 +102,13 @@ def export(
         raise click.ClickException(str(error)) from error
 
 
-def _check_belonging(context: click.Context, foreign: Sequence[str], from_onnx: Path | None) -> None:
+def _check_belonging(context: click.Context, foreign: Mapping[str, str]) -> None:
     """Refuse options that the kind of source has no use for."""
     for parameter in context.command.params:
-        typed = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
-        if typed and parameter.name in foreign:
-            with_or_without = "for RUN_DIR and --bundle" if from_onnx is not None else "for --from-onnx"
-            raise click.UsageError(f"{parameter.opts[0]} is {with_or_without}.")
+        name = parameter.name or ""
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if typed and name in foreign:
+            raise click.UsageError(f"{parameter.opts[0]} is for {foreign[name]} only.")
 
 
 def _shipped(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,11 @@ def _open_torchscript(path: Path, signature: Signature) -> GraphRun:
         # TorchScript is deprecated upstream; a bundle offers it as one format of several.
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    return run_module(module, signature)
+
+
+def run_module(module: Callable[..., Any], signature: Signature) -> GraphRun:
+    """Run a compiled module by the names of its signature."""
 
     def run(inputs: Arrays) -> dict[str, Array]:
         given = [torch.from_numpy(np.ascontiguousarray(inputs[tensor.name])) for tensor in signature.inputs]
