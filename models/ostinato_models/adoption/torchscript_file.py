@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ostinato_models.adoption.errors import AdoptionError
+from ostinato_models.adoption.errors import AdoptionError, reason
 from ostinato_models.adoption.onnx_file import Port
 from ostinato_models.adoption.roles import Roles, StateRole
 from ostinato_models.export.execution import Array, Arrays
@@ -79,7 +79,8 @@ def read_torchscript(path: Path, shapes: Sequence[Shape]) -> TorchScriptFile:
             module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         arguments = module.forward.schema.arguments[1:]
     except (RuntimeError, ValueError, AttributeError) as error:
-        raise AdoptionError(path, ["is no TorchScript module; an ONNX file is given by --from-onnx"]) from error
+        problem = f"is no TorchScript module ({reason(error)}); an ONNX file is given by --from-onnx"
+        raise AdoptionError(path, [problem]) from error
     module.eval()
     wrong = [f"{argument.name}: {argument.type}" for argument in arguments if str(argument.type) != "Tensor"]
     if wrong or len(arguments) < 2:

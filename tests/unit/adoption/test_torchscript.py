@@ -53,14 +53,15 @@ class Nested(nn.Module):
 
 class Alone(Leaky):
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:  # type: ignore[override]
-        return memory + self.embedding(tokens).mean(dim=1)
+        read: Tensor = self.embedding(tokens)
+        return memory + read.mean(dim=1)
 
 
 def saved(folder: Path, module: nn.Module) -> Path:
     path = folder / "mine.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.script(module.eval()).save(str(path))
+        torch.jit.script(module.eval()).save(str(path))  # type: ignore[no-untyped-call]
     return path
 
 
