@@ -97,18 +97,19 @@ def adopt_onnx(path: Path, vocabulary: AdoptedVocabulary, named: NamedRoles) -> 
     return _tried(path, "onnx", facts, vocabulary, roles, plain, step, prefill)
 
 
-def adopt_torchscript(file: TorchScriptFile, vocabulary: AdoptedVocabulary) -> Adopted:
+def adopt_torchscript(file: TorchScriptFile, vocabulary: AdoptedVocabulary, *, time_first: bool = False) -> Adopted:
     """Bring a TorchScript module to the step contract, and try it.
 
     Args:
         file: a plain model.
         vocabulary: how text becomes tokens.
+        time_first: whether its tokens are (T, B).
 
     Raises:
         AdoptionError: something does not fit; the message tells what was expected and what was found.
         ParityError: the step's numbers are too far from the owner's module.
     """
-    roles = file.roles(vocabulary.facts.vocabulary_size)
+    roles = file.roles(vocabulary.facts.vocabulary_size, time_first)
     check_plain(file.path, file.run, roles, vocabulary.facts.vocabulary_size)
     step, prefill = module_step_around(file.module, roles, vocabulary), module_prefill_around(file.module, roles)
     facts = {"network": "adopted TorchScript module"}

@@ -96,12 +96,14 @@ def _run_plain(
     path: Path, plain: GraphRun, roles: Roles, token: Array, states: list[Array]
 ) -> tuple[Array, list[Array]]:
     """One step of the plain model: logits (B, V), and its states in its own layout."""
-    tokens = (token if len(roles.token.shape) == 1 else token[:, None]).astype(roles.token.data_type)
+    tokens = (token if len(roles.token.shape) == 1 else np.expand_dims(token, roles.time_axis)).astype(
+        roles.token.data_type
+    )
     taken = {role.taken.name: value for role, value in zip(roles.states, states, strict=True)}
     try:
         result: Mapping[str, Array] = plain({roles.token.name: tokens, **taken})
     except Exception as error:  # ONNX Runtime has an exception class for each status, without a common base
         raise AdoptionError(path, [f"cannot step a batch of {ROWS} rows: {reason(error)}"]) from error
     logits = result[roles.logits.name]
-    logits = logits[:, -1] if logits.ndim == 3 else logits
+    logits = np.take(logits, -1, axis=roles.time_axis) if logits.ndim == 3 else logits
     return logits, [result[role.given.name] for role in roles.states]

@@ -23,11 +23,19 @@ _FILLER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NamedRoles:
-    """What a person said of the tensors; all may be left out."""
+    """What a person said of the tensors; all may be left out.
+
+    Attributes:
+        token: the input of token ids.
+        states: inputs, and the outputs that they become.
+        logits: the output that scores tokens.
+        time_first: whether tokens are (T, B) and logits (T, B, V), as torch's layers have it by default.
+    """
 
     token: str | None = None
     states: Mapping[str, str] = field(default_factory=dict)
     logits: str | None = None
+    time_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,19 @@ class StateRole:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The tensors of a plain model."""
+    """The tensors of a plain model.
+
+    Attributes:
+        token: the input of token ids, of one axis or two.
+        states: what is carried from step to step.
+        logits: the output that scores tokens, of two axes or three.
+        time_axis: 0 or 1, where the time is in tokens of two axes and logits of three; the batch is on the other.
+    """
 
     token: Port
     states: tuple[StateRole, ...]
     logits: Port
+    time_axis: int
 
 
 def find_roles(
@@ -99,10 +115,11 @@ def find_roles(
     pairs |= _pairs_in_order(path, states, outputs, pairs, logits)
     problems: list[str] = []
     roles = [_state(taken[name], given[pairs[name]], problems) for name in (port.name for port in states)]
-    problems += [*_token_problems(token), *_logits_problems(logits, vocabulary)]
+    time_axis = 0 if named.time_first or _time_first(token, states) else 1
+    problems += [*_token_problems(token, time_axis), *_logits_problems(logits, vocabulary, time_axis)]
     if problems:
         raise AdoptionError(path, problems)
-    return Roles(token, tuple(role for role in roles if role is not None), logits)
+    return Roles(token, tuple(role for role in roles if role is not None), logits, time_axis)
 
 
 def _token(path: Path, inputs: Sequence[Port]) -> Port:
@@ -192,22 +209,32 @@ def _state(taken: Port, given: Port, problems: list[str]) -> StateRole | None:
     return StateRole(taken, given, axis)
 
 
-def _token_problems(token: Port) -> list[str]:
+def _time_first(token: Port, states: Sequence[Port]) -> bool:
+    """Whether of the tokens' axes the second alone has the name of the states' batch."""
+    if len(token.shape) != 2:
+        return False
+    batches = {state.shape[axis] for state in states for axis in state.dynamic}
+    first, second = token.shape
+    return second in batches and first not in batches
+
+
+def _token_problems(token: Port, time_axis: int) -> list[str]:
     if token.data_type not in _INTEGERS:
         return [f"input {token}: expected token ids, int64 or int32"]
     if len(token.shape) not in (1, 2):
         return [f"input {token}: expected [batch, time] or [batch]"]
-    if 0 not in token.dynamic:
+    batch_axis = 1 - time_axis if len(token.shape) == 2 else 0
+    if batch_axis not in token.dynamic:
         return [
-            f"input {token}: its batch is fixed at {token.shape[0]}; "
-            f"dynamic_axes={{'{token.name}': {{0: 'batch', 1: 'time'}}}} makes it variable"
+            f"input {token}: its batch is fixed at {token.shape[batch_axis]}; "
+            f"dynamic_axes={{'{token.name}': {{{batch_axis}: 'batch', {time_axis}: 'time'}}}} makes it variable"
         ]
-    if len(token.shape) == 2 and token.shape[1] != 1 and 1 not in token.dynamic:
-        return [f"input {token}: its time is fixed at {token.shape[1]}; it must be 1 or variable"]
+    if len(token.shape) == 2 and token.shape[time_axis] != 1 and time_axis not in token.dynamic:
+        return [f"input {token}: its time is fixed at {token.shape[time_axis]}; it must be 1 or variable"]
     return []
 
 
-def _logits_problems(logits: Port, vocabulary: int) -> list[str]:
+def _logits_problems(logits: Port, vocabulary: int, time_axis: int) -> list[str]:
     if logits.data_type != "float32":
         return [f"logits {logits}: expected float32"]
     if len(logits.shape) not in (2, 3):
@@ -216,8 +243,9 @@ def _logits_problems(logits: Port, vocabulary: int) -> list[str]:
     width = logits.shape[-1]
     if isinstance(width, int) and width != vocabulary:
         problems.append(f"logits {logits}: a score for each of {width} tokens, but the vocabulary has {vocabulary}")
-    if isinstance(logits.shape[0], int):
-        problems.append(f"logits {logits}: the batch is fixed at {logits.shape[0]}; declare axis 0 dynamic")
+    axis = 1 - time_axis if len(logits.shape) == 3 else 0
+    if isinstance(logits.shape[axis], int):
+        problems.append(f"logits {logits}: the batch is fixed at {logits.shape[axis]}; declare axis {axis} dynamic")
     return problems
 
 

@@ -33,15 +33,17 @@ class TorchScriptFile:
     module: torch.jit.ScriptModule
     states: tuple[Port, ...]
 
-    def roles(self, vocabulary: int) -> Roles:
+    def roles(self, vocabulary: int, time_first: bool) -> Roles:
         """Which tensor is which."""
+        times = ("time", "batch") if time_first else ("batch", "time")
         return Roles(
-            Port("tokens", "int64", ("batch", "time")),
+            Port("tokens", "int64", times),
             tuple(
                 StateRole(state, Port(f"next {state.name}", state.data_type, state.shape), state.dynamic[0])
                 for state in self.states
             ),
-            Port("logits", "float32", ("batch", "time", vocabulary)),
+            Port("logits", "float32", (*times, vocabulary)),
+            0 if time_first else 1,
         )
 
     def run(self, inputs: Arrays) -> dict[str, Array]:

@@ -21,6 +21,7 @@ class PlainPrefill(nn.Module):
     def __init__(self, module: torch.jit.ScriptModule, roles: Roles) -> None:
         super().__init__()
         self.module = module
+        self.time_axis = roles.time_axis
         self.axes = [role.batch_axis for role in roles.states]
 
     def read(self, tokens: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -31,7 +32,7 @@ class PlainPrefill(nn.Module):
 
     def forward(self, tokens: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Take and give what the prefill's signature declares."""
-        return tuple(self.read(tokens, states)[1])
+        return tuple(self.read(tokens if self.time_axis == 1 else tokens.transpose(0, 1), states)[1])
 
 
 class PlainStep(PlainPrefill):
@@ -49,8 +50,8 @@ class PlainStep(PlainPrefill):
     def forward(self, token: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """Take and give what the step's signature declares."""
         *states, temperature, top_k, top_p, uniform = rest
-        logits, following = self.read(token.unsqueeze(1), states)
-        logits = logits[:, -1] if logits.dim() == 3 else logits
+        logits, following = self.read(token.unsqueeze(self.time_axis), states)
+        logits = logits.select(self.time_axis, -1) if logits.dim() == 3 else logits
         choices: Tensor = self.get_buffer("choices")
         logprobs, places = self._rank(logits.index_select(1, choices), 0, choices.numel())
         tokens = choices[places]

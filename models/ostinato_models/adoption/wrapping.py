@@ -31,11 +31,12 @@ def step_around(
     graph = GraphBuilder("fp32")
     signature = step_signature_around(roles, vocabulary)
     choices, alternatives = vocabulary.choices, signature.outputs[2].shape[1]
-    token = "token" if len(roles.token.shape) == 1 else graph.op("Unsqueeze", "token", graph.integers(1))  # (B, 1)
+    token = "token" if len(roles.token.shape) == 1 else graph.op("Unsqueeze", "token", graph.integers(roles.time_axis))
     _include(graph, model, roles, token)
     logits = PREFIX + roles.logits.name
-    if len(roles.logits.shape) == 3:  # (B, 1, V)
-        logits = graph.op("Squeeze", graph.op("Gather", logits, graph.integers(-1), axis=1), graph.integers(1))
+    if len(roles.logits.shape) == 3:
+        last = graph.op("Gather", logits, graph.integers(-1), axis=roles.time_axis)
+        logits = graph.op("Squeeze", last, graph.integers(roles.time_axis))
     ids = graph.constant(np.array(choices, np.int64), "choices")
     if vocabulary.reserved:
         logits = graph.op("Gather", logits, ids, axis=1)
@@ -48,11 +49,12 @@ def step_around(
 
 def prefill_around(model: onnx.ModelProto, roles: Roles) -> tuple[onnx.ModelProto, Signature] | None:
     """Make a graph that reads a prompt in one call; none where the plain model reads one token at a time."""
-    if len(roles.token.shape) == 1 or 1 not in roles.token.dynamic:
+    if len(roles.token.shape) == 1 or roles.time_axis not in roles.token.dynamic:
         return None
     graph = GraphBuilder("fp32")
     signature = prefill_signature(roles)
-    _include(graph, model, roles, "tokens")
+    tokens = "tokens" if roles.time_axis == 1 else graph.op("Transpose", "tokens", perm=[1, 0])
+    _include(graph, model, roles, tokens)
     description = "Reads a prompt without choosing any token."
     return graph.build("prefill", description, signature.inputs, signature.outputs), signature
 

@@ -54,6 +54,7 @@ _OPTIONS = (
     click.option("--input-token", metavar="NAME", help="The input that takes token ids, where it is not clear."),
     click.option("--state", "states", metavar="IN=OUT", multiple=True, help="A state and its output."),
     click.option("--logits", metavar="NAME", help="The output that scores the tokens, where it is not clear."),
+    click.option("--time-first", is_flag=True, help="Its tokens are (T, B), as without batch_first=True."),
     click.option(
         "--state-shape",
         "state_shapes",
@@ -72,7 +73,7 @@ ONNX_PARAMETERS = ("input_token", "states", "logits")
 TORCHSCRIPT_PARAMETERS = ("state_shapes",)
 ADOPTION_PARAMETERS = frozenset(
     [
-        *("tokenizer", "vocabulary", *ONNX_PARAMETERS, *TORCHSCRIPT_PARAMETERS),
+        *("tokenizer", "vocabulary", "time_first", *ONNX_PARAMETERS, *TORCHSCRIPT_PARAMETERS),
         *("unknown_token", "start_token", "end_token", "padding_token", "description", "licence"),
     ]
 )
@@ -106,6 +107,7 @@ class AdoptionOptions:
     input_token: str | None
     states: Sequence[str]
     logits: str | None
+    time_first: bool
     state_shapes: Sequence[str]
     unknown_token: str | None
     start_token: str | None
@@ -138,11 +140,13 @@ def _adopted(options: AdoptionOptions) -> Adopted:
     from ostinato_models.adoption.torchscript_file import read_torchscript
 
     if options.from_onnx is not None:
-        named = NamedRoles(options.input_token, _pairs(options.states), options.logits)
+        named = NamedRoles(options.input_token, _pairs(options.states), options.logits, options.time_first)
         return adopt_onnx(options.from_onnx, _vocabulary(options), named)
     assert options.from_torchscript is not None  # noqa: S101 (for the type checker)
     shapes = [_shape(value) for value in options.state_shapes]
-    return adopt_torchscript(read_torchscript(options.from_torchscript, shapes), _vocabulary(options))
+    return adopt_torchscript(
+        read_torchscript(options.from_torchscript, shapes), _vocabulary(options), time_first=options.time_first
+    )
 
 
 def _vocabulary(options: AdoptionOptions) -> AdoptedVocabulary:

@@ -62,7 +62,7 @@ def open_outputs(model: Path | bytes, names: Sequence[str], threads: int = 1) ->
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # an error is raised; nobody needs it printed as well
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

@@ -22,6 +22,7 @@ class Plain:
         shapes: declared instead of the right ones, by tensor.
         token_type: of the ids.
         behind: a node between the logits and the output: Softmax, LogSoftmax or "", or what mixes rows or is random.
+        time_first: tokens (T, B) and logits (T, B, V).
         names: other names for the tensors.
         extra_inputs: float inputs (B, 1) that are added to the logits.
         opset: version of the operators.
@@ -30,6 +31,7 @@ class Plain:
     shapes: Mapping[str, Sizes] = field(default_factory=dict)
     token_type: int = TensorProto.INT64
     behind: str = ""
+    time_first: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     extra_inputs: Sequence[str] = ()
     opset: int = 17
@@ -49,13 +51,15 @@ class Plain:
         ]
         node = helper.make_node
         last = "raw" if self.behind or self.extra_inputs else "logits"
+        order = [0, 1] if self.time_first else [1, 0]
+        times = ("time", "batch") if self.time_first else ("batch", "time")
         nodes = [
-            node("Transpose", ["tokens"], ["by_time"], perm=[1, 0]),
+            node("Transpose", ["tokens"], ["by_time"], perm=order),
             node("Gather", ["table", "by_time"], ["embedded"]),
             node("GRU", ["embedded", "w", "r", "", "", "h"], ["y", "hn"], hidden_size=HIDDEN),
             node("Squeeze", ["y", "direction"], ["top"]),
             node("MatMul", ["top", "output"], ["scores"]),
-            node("Transpose", ["scores"], [last], perm=[1, 0, 2]),
+            node("Transpose", ["scores"], [last], perm=[*order, 2]),
         ]
         if self.behind == "BatchMean":
             constants.append(numpy_helper.from_array(np.array([0]), "rows"))
@@ -69,12 +73,12 @@ class Plain:
             given = "logits" if index + 1 == len(self.extra_inputs) else f"raw{index}"
             nodes.append(node("Add", ["raw" if index == 0 else f"raw{index - 1}", extra], [given]))
         inputs = [
-            self._port("tokens", self.token_type, ("batch", "time")),
+            self._port("tokens", self.token_type, times),
             self._port("h", TensorProto.FLOAT, (1, "batch", HIDDEN)),
             *(self._port(name, TensorProto.FLOAT, ("batch", 1)) for name in self.extra_inputs),
         ]
         outputs = [
-            self._port("logits", TensorProto.FLOAT, ("batch", "time", VOCABULARY)),
+            self._port("logits", TensorProto.FLOAT, (*times, VOCABULARY)),
             self._port("hn", TensorProto.FLOAT, (1, "batch", HIDDEN)),
         ]
         graph = helper.make_graph(nodes, "plain", inputs, outputs, constants)

@@ -47,6 +47,8 @@ def adopted(folder: Path, plain: Plain, named: NamedRoles | None = None) -> Adop
         (Plain(names={"y": "given/tokens", "top": "sizes_1"}), "in one call"),
         (Plain(shapes={"logits": ("b", "t", "v"), "hn": ("l", "b", "h")}), "in one call"),
         (Plain(opset=22), "in one call"),
+        (Plain(time_first=True), "in one call"),
+        (Plain(time_first=True, shapes={"tokens": (1, "batch")}), "step by step: it takes one token at a time"),
     ],
 )
 def test_plain_models_are_adopted_whatever_they_call_things(tmp_path: Path, plain: Plain, prompts: str) -> None:

@@ -63,6 +63,25 @@ def test_logits_are_the_output_as_wide_as_the_vocabulary_where_no_name_tells() -
     assert found([TOKENS, state("a")], [state("z"), wide]).logits is wide
 
 
+@pytest.mark.parametrize(
+    ("shape", "said", "time_axis"),
+    [
+        (("batch", "time"), False, 1),
+        (("time", "batch"), False, 0),
+        ((1, "batch"), False, 0),
+        (("n", 1), False, 1),
+        (("a", "b"), False, 1),
+        (("a", "b"), True, 0),
+    ],
+)
+def test_time_is_the_axis_that_is_not_the_states_batch(
+    shape: tuple[int | str, int | str], said: bool, time_axis: int
+) -> None:
+    tokens = Port("tokens", "int64", shape)
+    logits = Port("logits", "float32", (*shape, 50))
+    assert found([tokens, state("h")], [logits, state("hn")], time_first=said).time_axis == time_axis
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_batch_of_a_state_is_its_dynamic_axis(axis: int) -> None:
     shape: list[int | str] = [2, 8]

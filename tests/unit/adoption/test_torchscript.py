@@ -21,10 +21,10 @@ LETTERS = "abcdefghijk"
 
 
 class Lstm(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, batch_first: bool = True) -> None:
         super().__init__()
         self.embedding = nn.Embedding(len(LETTERS), 4)
-        self.lstm = nn.LSTM(4, 8, 2, batch_first=True)
+        self.lstm = nn.LSTM(4, 8, 2, batch_first=batch_first)
         self.output = nn.Linear(8, len(LETTERS))
 
     def forward(self, tokens: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,6 +84,14 @@ def test_states_are_told_by_torchs_own_layers(tmp_path: Path) -> None:
     assert manifest.artifacts() == {"torchscript"}
     assert {row.file for row in manifest.parity} == {"step.torchscript.pt"}
     assert "log-probabilities (nats)" in {row.what for row in manifest.parity}
+
+
+def test_time_may_come_first(tmp_path: Path) -> None:
+    file = read_torchscript(saved(tmp_path, Lstm(batch_first=False)), [])
+    with pytest.raises(AdoptionError, match="cannot step a batch of 5 rows"):
+        adopt_torchscript(file, letters(tmp_path))
+    found = adopt_torchscript(file, letters(tmp_path), time_first=True)
+    assert [tensor.shape for tensor in found.graphs["step"][1].inputs[1:3]] == [(-1, 2, 8), (-1, 2, 8)]
 
 
 def test_other_states_are_told_by_their_shapes(tmp_path: Path) -> None:
