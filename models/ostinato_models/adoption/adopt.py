@@ -11,9 +11,9 @@ import onnx
 import torch
 
 from ostinato_bundle import Artifact, Parity
-from ostinato_models.adoption.casting import with_wide_integers
 from ostinato_models.adoption.contract import follows_step_contract, step_signature
 from ostinato_models.adoption.errors import AdoptionError, reason
+from ostinato_models.adoption.inclusion import with_wide_integers
 from ostinato_models.adoption.onnx_file import read_onnx
 from ostinato_models.adoption.parity import check_plain, compare_with_plain
 from ostinato_models.adoption.roles import NamedRoles, Roles, find_roles

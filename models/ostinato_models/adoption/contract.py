@@ -25,7 +25,7 @@ def follows_step_contract(file: OnnxFile) -> bool:
 def step_signature(file: OnnxFile) -> Signature:
     """Check a graph against the contract.
 
-    Integers may be 32 bits wide: they are cast (`ostinato_models.adoption.casting`).
+    Integers may be 32 bits wide: they are cast (`ostinato_models.adoption.inclusion`).
 
     Returns:
         What the manifest says of the graph, in the contract's order.

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 
 from ostinato_bundle import Tensor
-from ostinato_models.adoption.casting import PREFIX, include, narrowed
 from ostinato_models.adoption.contract import SAMPLING
+from ostinato_models.adoption.inclusion import PREFIX, include, narrowed
 from ostinato_models.adoption.roles import Roles
 from ostinato_models.adoption.vocabulary import AdoptedVocabulary
 from ostinato_models.export.graph_builder import GraphBuilder, Name
