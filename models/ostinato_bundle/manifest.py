@@ -111,7 +111,10 @@ class Evaluation(_Record):
 
 
 class Parity(_Record):
-    """How far an artifact is from eager PyTorch, at most, over all cases tried."""
+    """How far an artifact is from what it must equal, at most, over all cases tried.
+
+    That is eager PyTorch; for a model that was trained elsewhere, the graph that its owner gave.
+    """
 
     file: FileName
     max_abs_difference: Annotated[float, Field(ge=0)]
@@ -130,7 +133,8 @@ class Provenance(_Record):
     """Where the weights come from."""
 
     command: str
-    seed: int
+    seed: int | None = None
+    """Absent where this project did not train."""
     data_sets: dict[str, str]
     """sha256 of every data file, by its name."""
     libraries: dict[str, str]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ostinato_bundle import Artifact, BundleError
+from ostinato_models.cli.adoption import AdoptionOptions, adopt_and_write, adoption_options, foreign_parameters
 from ostinato_models.errors import ModelsError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
 @click.command(
     epilog="\b\n"
     "ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8\n"
-    "ostinato export --bundle models/pretrained --out repository"
+    "ostinato export --bundle models/pretrained --out repository\n"
+    "ostinato export --from-onnx lm.onnx --vocabulary characters.txt --name mine --out repository"
 )
 @click.argument("run_dir", type=_FOLDER, required=False)
 @click.option("--bundle", type=_FOLDER, help="A shipped bundle, or a repository of them, instead of RUN_DIR.")
@@ -54,7 +56,11 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
     help="What to derive, separated by commas.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a bundle: path, name, version, parity.")
+@adoption_options
+@click.pass_context
 def export(
+    context: click.Context,
+    /,
     *,
     run_dir: Path | None,
     bundle: Path | None,
@@ -63,10 +69,18 @@ def export(
     version: int | None,
     artifacts: tuple[Artifact, ...],
     as_json: bool,
+    from_onnx: Path | None,
+    from_torchscript: Path | None,
+    **adoption: Any,
 ) -> None:
-    """Make bundles of the training in RUN_DIR, or of shipped ones, and check every file against PyTorch."""
-    if (run_dir is None) == (bundle is None):
-        raise click.UsageError("Give either RUN_DIR or --bundle DIR.")
+    """Make bundles of the training in RUN_DIR, of shipped ones, or of a model trained elsewhere, and check every file.
+
+    A model trained elsewhere (--from-onnx, --from-torchscript) is a step of the contract, or a plain
+    model: tokens (B, T) and states (L, B, H) to logits (B, T, V) and states.
+    """
+    if [run_dir, bundle, from_onnx, from_torchscript].count(None) != 3:
+        raise click.UsageError("Give one of RUN_DIR, --bundle DIR, --from-onnx FILE and --from-torchscript FILE.")
+    _check_belonging(context, foreign_parameters(from_onnx, from_torchscript))
     from ostinato_models.export.source import default_name, load_run
     from ostinato_models.export.writer import Target
 
@@ -74,13 +88,27 @@ def export(
         if run_dir is not None:
             source = load_run(run_dir)
             jobs = [(source, Target(out, name or default_name(source), version or 1, artifacts))]
+        elif bundle is None:
+            if name is None:
+                raise click.UsageError("A model trained elsewhere needs --name NAME, to be served under.")
+            options = AdoptionOptions(from_onnx, from_torchscript, **adoption)
+            adopt_and_write(options, Target(out, name, version or 1), as_json)
+            return
         else:
-            assert bundle is not None  # noqa: S101 (for the type checker)
             jobs = _shipped(bundle, out, name, version, artifacts)
         for source, target in jobs:
             _write(source, target, as_json)
     except (ModelsError, BundleError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _check_belonging(context: click.Context, foreign: Mapping[str, str]) -> None:
+    """Refuse options that the kind of source has no use for."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if typed and name in foreign:
+            raise click.UsageError(f"{parameter.opts[0]} is for {foreign[name]} only.")
 
 
 def _shipped(

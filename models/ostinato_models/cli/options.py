@@ -27,5 +27,9 @@ def given_options(context: click.Context) -> list[str]:
         name = parameter.name or ""
         typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if isinstance(parameter, click.Option) and typed and name not in NOT_RECORDED:
-            options += [parameter.opts[0], str(context.params[name])]
+            if parameter.is_flag:
+                options.append(parameter.opts[0])
+                continue
+            values = context.params[name] if parameter.multiple else [context.params[name]]
+            options += [part for value in values for part in (parameter.opts[0], str(value))]
     return options

@@ -17,6 +17,7 @@ from ostinato_models.evaluation.errors import EvaluationError
 from ostinato_models.evaluation.files import read_labelled, read_parallel, read_text, read_translations
 from ostinato_models.evaluation.perplexity import nats_per_char, open_score
 from ostinato_models.evaluation.result import Measured, ProgressReport, no_report
+from ostinato_models.export.card import model_card
 from ostinato_models.export.execution import GraphRun, open_graph
 from ostinato_models.export.signatures import Signature
 from ostinato_models.export.source import RECORD, TASKS, read_json
@@ -111,7 +112,7 @@ def record(path: Path, measured: Measured, options: Options, data_set: str) -> N
     replaced = {(row.measure, row.data_set, row.artifact) for row in new}
     kept = [row for row in manifest.evaluation if (row.measure, row.data_set, row.artifact) not in replaced]
     updated = manifest.model_copy(update={"evaluation": (*kept, *new)})
-    write_manifest(path, updated, read_json(path / RECORD))
+    write_manifest(path, updated, model_card(updated, read_json(path / RECORD)))
 
 
 def _open(bundle: Bundle, name: str, options: Options) -> GraphRun:

@@ -32,11 +32,11 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
         "## Results",
         _results(manifest, record),
         "## Network",
-        _table(("", ""), [(_words(key), value) for key, value in manifest.architecture.items() if value is not None]),
+        table(("", ""), [(_words(key), value) for key, value in manifest.architecture.items() if value is not None]),
         "## Data",
         facts.about,
-        _table(("split", "examples"), [(name, f"{count:,}") for name, count in record["data"]["examples"].items()]),
-        _table(("file", "sha256"), [(name, f"`{digest}`") for name, digest in record["data"]["files"].items()])
+        table(("split", "examples"), [(name, f"{count:,}") for name, count in record["data"]["examples"].items()]),
+        table(("file", "sha256"), [(name, f"`{digest}`") for name, digest in record["data"]["files"].items()])
         if record["data"]["files"]
         else "The text is made by this project's own generator.",
         f"Licence: {facts.license}.",
@@ -50,7 +50,7 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
         "## Files and parity",
         "`weights.safetensors` (fp16) is canonical: `ostinato export --bundle` derives every other graph from it. "
         "Largest differences from PyTorch in fp32, over batches and lengths other than those of the export:",
-        _table(
+        table(
             ("file", "quantity", "largest difference", "allowed"),
             [
                 (f"`{row.file}`", row.what, f"{row.max_abs_difference:.2g}", f"{row.tolerance:.2g}")
@@ -72,9 +72,9 @@ def _use(manifest: Manifest, data_set: str) -> str:
 def _results(manifest: Manifest, record: Mapping[str, Any]) -> str:
     if manifest.evaluation:
         rows = [(row.measure, f"{row.value:.4g}", row.data_set, row.artifact) for row in manifest.evaluation]
-        return _table(("measure", "value", "measured on", "artifact"), rows)
+        return table(("measure", "value", "measured on", "artifact"), rows)
     measured = [(_words(name), f"{value:.4g}") for name, value in record["results"].items()]
-    return "Measured by the training itself, in PyTorch:\n\n" + _table(("measure", "value"), measured)
+    return "Measured by the training itself, in PyTorch:\n\n" + table(("measure", "value"), measured)
 
 
 def _teacher(record: Mapping[str, Any]) -> str:
@@ -92,7 +92,7 @@ def _curve(curve: Sequence[Mapping[str, float]]) -> str:
     if not curve:
         return ""
     names = [name for name in curve[0] if all(name in row for row in curve)]
-    return _table([_words(name) for name in names], [[_number(row[name]) for name in names] for row in curve])
+    return table([_words(name) for name in names], [[_number(row[name]) for name in names] for row in curve])
 
 
 def _number(value: float) -> str:
@@ -114,6 +114,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,13 +54,17 @@ def open_graph(path: Path, artifact: Artifact, signature: Signature, threads: in
 
 def open_onnx(model: Path | bytes, signature: Signature, threads: int = 1) -> GraphRun:
     """Open an ONNX file, or the bytes of one."""
+    return open_outputs(model, [tensor.name for tensor in signature.outputs], threads)
+
+
+def open_outputs(model: Path | bytes, names: Sequence[str], threads: int = 1) -> GraphRun:
+    """Open an ONNX file, or the bytes of one, for some of its outputs."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # an error is raised; nobody needs it printed as well
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    names = [tensor.name for tensor in signature.outputs]
 
     def run(inputs: Arrays) -> dict[str, Array]:
         return dict(zip(names, session.run(names, dict(inputs)), strict=True))
@@ -73,6 +77,11 @@ def _open_torchscript(path: Path, signature: Signature) -> GraphRun:
         # TorchScript is deprecated upstream; a bundle offers it as one format of several.
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    return run_module(module, signature)
+
+
+def run_module(module: Callable[..., Any], signature: Signature) -> GraphRun:
+    """Run a compiled module by the names of its signature."""
 
     def run(inputs: Arrays) -> dict[str, Array]:
         given = [torch.from_numpy(np.ascontiguousarray(inputs[tensor.name])) for tensor in signature.inputs]

@@ -13,14 +13,11 @@ from ostinato_bundle import Limits
 from ostinato_models.export.cells import cell_step, project_tokens, stack_step
 from ostinato_models.export.graph_builder import GraphBuilder, Name, Precision
 from ostinato_models.export.quantization import FloatArray
-from ostinato_models.export.sampling import Vocabulary, rank, sample
+from ostinato_models.export.sampling import ALTERNATIVES, Vocabulary, give_choice, rank
 from ostinato_models.export.signatures import Signature, batch, state_tensors
 from ostinato_models.export.torch_modules import GenerationPrefill, GenerationScore, GenerationStep
 from ostinato_models.export.weights import CellWeights, Weights, cell_weights
 from ostinato_models.networks import CharLanguageModel, CharLanguageModelConfig
-
-ALTERNATIVES = 20
-"""Most alternatives that a step reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +102,7 @@ class GenerationGraphs:
         logits = self._logits(graph, following[-layers[-1].states])
         size = self.vocabulary.choices
         logprobs, tokens = rank(graph, logits, size, self.vocabulary.first)
-        drawn = sample(graph, logprobs, size)
-        for name, values in (("next_token", tokens), ("logprob", logprobs)):
-            graph.rename(
-                graph.op("Squeeze", graph.op("GatherElements", values, drawn, axis=1), graph.integers(1)), name
-            )
-        for name, values in (("top_tokens", tokens), ("top_logprobs", logprobs)):
-            if self.alternatives < size:
-                values = graph.op(
-                    "Slice", values, graph.integers(0), graph.integers(self.alternatives), graph.integers(1)
-                )
-            graph.rename(values, name)
+        give_choice(graph, logprobs, tokens, size, self.alternatives)
         _give_states(graph, following)
         return "One step: a token and the state after what came before, to the next token and state."
 

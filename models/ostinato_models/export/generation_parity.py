@@ -48,7 +48,7 @@ def compare_generation(
         ours = following(runs["prefill"]({"tokens": tokens, **zero}))
         compare_states(differences, prefill, ours, state)
         for _ in range(continuation):
-            settings = _settings(random, rows)
+            settings = random_settings(random, rows)
             result = runs["step"]({"token": token, **ours, **settings})
             with torch.inference_mode():
                 logits, state = network(torch.from_numpy(token).unsqueeze(1), state)
@@ -88,7 +88,7 @@ def by_layer(state: tuple[Tensor, ...]) -> list[Array]:
     return [part[:, layer].contiguous().numpy() for layer in range(state[0].shape[1]) for part in state]
 
 
-def _settings(random: np.random.Generator, rows: int) -> dict[str, Array]:
+def random_settings(random: np.random.Generator, rows: int) -> dict[str, Array]:
     """A third of the rows greedy, the others with and without top-k and top-p."""
     return {
         "temperature": random.choice([0.0, 0.7, 1.3], rows).astype(np.float32),

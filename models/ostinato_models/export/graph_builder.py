@@ -55,6 +55,7 @@ class GraphBuilder:
         self._constant_names: dict[tuple[str, tuple[int, ...], bytes], Name] = {}
         self._quantized: dict[Name, Operand] = {}
         self._final: dict[Name, Name] = {}
+        self._included: onnx.ModelProto | None = None
         self._counter = 0
 
     def op(self, kind: str, *inputs: Name, domain: str = "", **attributes: Any) -> Name:
@@ -84,6 +85,16 @@ class GraphBuilder:
     def number(self, value: float) -> Name:
         """A constant float32 scalar."""
         return self.constant(np.array(value, np.float32), "number")
+
+    def include(self, model: onnx.ModelProto) -> None:
+        """Add another model's nodes, constants and functions as they are; the result declares its operator versions.
+
+        What it reads must have been named so before, by `rename`; nothing may have a name that starts like this
+        builder's own. One model may be included.
+        """
+        self._nodes.extend(model.graph.node)
+        self._constants.extend(model.graph.initializer)
+        self._included = model
 
     def rename(self, name: Name, final: Name) -> None:
         """Give a value the name that the outside knows it by; nothing is copied, unless it has one already."""
@@ -230,9 +241,17 @@ class GraphBuilder:
             self._constants,
             doc_string=description,
         )
-        imports = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        versions, functions, ir_version = {"": OPSET, "com.microsoft": 1}, [], IR_VERSION
+        if self._included is not None:
+            versions |= {_short(entry.domain): entry.version for entry in self._included.opset_import}
+            functions, ir_version = list(self._included.functions), max(IR_VERSION, self._included.ir_version)
         model = helper.make_model(
-            graph, opset_imports=imports, ir_version=IR_VERSION, producer_name="ostinato", doc_string=description
+            graph,
+            opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions.items()],
+            functions=functions,
+            ir_version=ir_version,
+            producer_name="ostinato",
+            doc_string=description,
         )
         onnx.checker.check_model(model)
         return model
@@ -252,3 +271,8 @@ class GraphBuilder:
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     sizes = ["batch", *(f"{tensor.name}_{axis}" if size < 0 else size for axis, size in enumerate(tensor.shape[1:], 1))]
     return helper.make_tensor_value_info(tensor.name, _ELEMENT_TYPES[tensor.data_type], sizes)
+
+
+def _short(domain: str) -> str:
+    """The standard operators' domain has two names."""
+    return "" if domain == "ai.onnx" else domain

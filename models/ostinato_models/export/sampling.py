@@ -12,6 +12,9 @@ from ostinato_models.export.graph_builder import GraphBuilder, Name
 TRIANGLE_LIMIT = 512
 """Largest vocabulary whose cumulative sums are a product with a constant triangle; CumSum is slower up to there."""
 
+ALTERNATIVES = 20
+"""Most alternatives that a step reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
@@ -81,6 +84,27 @@ def sample(graph: GraphBuilder, logprobs: Name, size: int) -> Name:
     target = graph.op("Mul", graph.op("Unsqueeze", "uniform", column), total)
     drawn = graph.op("Min", _count(graph, graph.op("LessOrEqual", mass, target)), last)
     return graph.op("Cast", drawn, to=TensorProto.INT64)
+
+
+def give_choice(graph: GraphBuilder, logprobs: Name, tokens: Name, size: int, alternatives: int) -> None:
+    """Draw the next token and name what a step says of it.
+
+    The graph then gives ``next_token`` (B,), ``logprob`` (B,), ``top_tokens`` (B, A) and ``top_logprobs`` (B, A).
+
+    Args:
+        graph: where the nodes go; it has the inputs that `sample` reads.
+        logprobs: sorted, (B, V).
+        tokens: their ids, (B, V).
+        size: V.
+        alternatives: A, at most V.
+    """
+    drawn = sample(graph, logprobs, size)
+    for name, values in (("next_token", tokens), ("logprob", logprobs)):
+        graph.rename(graph.op("Squeeze", graph.op("GatherElements", values, drawn, axis=1), graph.integers(1)), name)
+    for name, values in (("top_tokens", tokens), ("top_logprobs", logprobs)):
+        if alternatives < size:
+            values = graph.op("Slice", values, graph.integers(0), graph.integers(alternatives), graph.integers(1))
+        graph.rename(values, name)
 
 
 def _cumulative(graph: GraphBuilder, values: Name, size: int) -> Name:

@@ -162,6 +162,10 @@ def load_bundle(directory: Path) -> Source:
         ExportError: it was not made by this project's training.
     """
     open_bundle(directory)
+    if not (directory / RECORD).exists():
+        raise ExportError(
+            f"{directory} has no {RECORD}: no training of this project made it, so nothing derives from it"
+        )
     return _load(directory, read_json(directory / RECORD))
 
 

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -38,7 +37,7 @@ ALL_ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx", "torchscript")
 _SUFFIXES: Mapping[Artifact, str] = {"onnx-int8": "int8.onnx", "onnx": "onnx", "torchscript": "torchscript.pt"}
 MANIFEST = "manifest.json"
 CARD = "README.md"
-_UNKNOWN = FileRecord(sha256="0" * 64, bytes=0)
+UNKNOWN = FileRecord(sha256="0" * 64, bytes=0)
 """Stands for a file's record until `write_manifest` has seen the file."""
 
 
@@ -73,6 +72,28 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
         ParityError: an artifact's numbers are too far from PyTorch's; nothing is written.
         ExportError: the bundle cannot be written.
     """
+
+    def fill(folder: Path) -> None:
+        with one_thread():
+            _fill(folder, source, target, report)
+
+    return place_bundle(target, fill)
+
+
+def place_bundle(target: Target, fill: Callable[[Path], None]) -> Path:
+    """Make a bundle beside its place, verify it, and rename it into its place, replacing one that is there.
+
+    Args:
+        target: where the bundle goes.
+        fill: writes every file of it into the folder that it is given, the manifest last.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ExportError: the name is none that can be served, or the bundle cannot be written.
+        BundleError: what was written is no bundle.
+    """
     try:
         TypeAdapter(ModelName).validate_python(target.name)
     except ValidationError:
@@ -80,10 +101,10 @@ def write_bundle(source: Source, target: Target, report: Callable[[str], None] =
     try:
         target.folder.parent.mkdir(parents=True, exist_ok=True)
         # In the same file system, so that the last step is a rename; the name is no version, so nobody serves it.
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.folder.parent) as temporary, one_thread():
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.folder.parent) as temporary:
             folder = Path(temporary) / "bundle"
             folder.mkdir()
-            _fill(folder, source, target, report)
+            fill(folder)
             open_bundle(folder)
             if target.folder.exists():
                 target.folder.rename(Path(temporary) / "replaced")
@@ -115,7 +136,7 @@ def _fill(folder: Path, source: Source, target: Target, report: Callable[[str], 
         report(f"parity of {artifact}")
         parity += measure_parity(source, graphs, artifact, {name: folder / files[name][artifact] for name in files})
     manifest = _manifest(source, target, graphs, files, parity)
-    write_manifest(folder, manifest, source.record)
+    write_manifest(folder, manifest, model_card(manifest, source.record))
 
 
 def _write_graphs(folder: Path, graphs: TaskGraphs, artifact: Artifact, files: Mapping[str, str]) -> None:
@@ -161,14 +182,14 @@ def _manifest(
             libraries=dict(record["libraries"]),
         ),
         files=dict.fromkeys(
-            ["tokenizer.json", *(file for kinds in files.values() for file in kinds.values())], _UNKNOWN
+            ["tokenizer.json", *(file for kinds in files.values() for file in kinds.values())], UNKNOWN
         ),
     )
 
 
-def write_manifest(folder: Path, manifest: Manifest, record: Mapping[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Manifest, card: str) -> None:
     """Write a bundle's model card and its manifest, with the sha256 of every file as it is now."""
-    (folder / CARD).write_text(model_card(manifest, record), encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8")
     files = {
         file.name: FileRecord(sha256=file_sha256(file), bytes=file.stat().st_size)
         for file in sorted(folder.iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from ostinato_models.tokenization.vocabulary import UNKNOWN
@@ -20,7 +22,19 @@ def build_character_tokenizer(text: str) -> Tokenizer:
     vocabulary = {UNKNOWN: 0}
     for character in sorted(set(text)):
         vocabulary[character] = len(vocabulary)
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    return character_tokenizer(vocabulary, UNKNOWN)
+
+
+def character_tokenizer(vocabulary: Mapping[str, int], unknown: str | None) -> Tokenizer:
+    """Make a tokenizer of characters and their ids.
+
+    Args:
+        vocabulary: id of every character and reserved token.
+        unknown: the token to which every other character maps; without one, a text that has such a character
+            cannot be encoded.
+    """
+    # The library wants some name here; one that the vocabulary lacks makes an unknown character an error.
+    tokenizer = Tokenizer(models.WordLevel(dict(vocabulary), unk_token=unknown or UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
     return tokenizer

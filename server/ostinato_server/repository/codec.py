@@ -29,6 +29,7 @@ class TextCodec:
             if facts.kind == "character"
             else None
         )
+        self._alphabet = frozenset(self._characters or ()) if facts.unknown_id is None else None
 
         self.longest_piece = max(map(len, self._pieces), default=1)
         """Characters of the longest token."""
@@ -37,6 +38,12 @@ class TextCodec:
         """Token ids of a text, without special tokens; what is not in the vocabulary becomes the unknown token."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def missing(self, text: str) -> str | None:
+        """The first character of a text that a vocabulary of characters can neither spell nor call unknown."""
+        if not self._alphabet:
+            return None
+        return next((character for character in text if character not in self._alphabet), None)
 
     def unknown(self, ids: list[int]) -> int:
         """How many of the tokens are the unknown one."""

@@ -41,7 +41,7 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
     """The tokens of a text that keeps to the model's limits.
 
     Raises:
-        InvalidArgument: The text is empty or too long.
+        InvalidArgument: The text is empty, too long or beyond the model's vocabulary.
     """
     limits = model.limits
     if not text:
@@ -50,6 +50,7 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
         raise InvalidArgument(
             field, f"must have at most {limits.max_text_characters} characters, not {len(text)} (model {model.name})"
         )
+    readable(field, text, model)
     tokens = model.codec.encode(text)
     if not tokens:
         raise InvalidArgument(field, "must hold more than white space")
@@ -58,6 +59,17 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
             field, f"must have at most {limits.max_input_tokens} tokens, not {len(tokens)} (model {model.name})"
         )
     return tokens
+
+
+def readable(field: str, text: str, model: LoadedModel) -> None:
+    """Checks that the model's vocabulary can spell a text.
+
+    Raises:
+        InvalidArgument: It has a character that is not in the vocabulary, which has no token for such.
+    """
+    missing = model.codec.missing(text)
+    if missing is not None:
+        raise InvalidArgument(field, f"has the character {missing!r}, which model {model.name} does not know")
 
 
 def deadline(context: grpc.aio.ServicerContext[object, object], now: float, most_seconds: float) -> float:

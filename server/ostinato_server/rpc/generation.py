@@ -121,6 +121,7 @@ def _resumed(request: generation_pb2.GenerateRequest, model: LoadedModel, max_to
     fields.number("resumption.position", resumption.position, 0, max_tokens)
     if len(resumption.text) > model.codec.longest_piece * max_tokens:
         raise InvalidArgument("resumption.text", f"must be what at most {max_tokens} tokens can spell")
+    fields.readable("resumption.text", resumption.text, model)
     tokens = tuple(model.codec.encode(resumption.text))
     if len(tokens) != resumption.position:
         raise InvalidArgument(

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bundles import build_tiny_bundle
 
-from ostinato_bundle import open_bundle
+from ostinato_bundle import TokenizerFacts, open_bundle
 from ostinato_bundle.manifest import Task
+from ostinato_models.tokenization import character_tokenizer
 from ostinato_server.repository.codec import TextCodec
 
 
@@ -43,6 +44,18 @@ def test_character_outside_the_vocabulary_is_one_unknown_token_without_text(char
     assert [token == characters.facts.unknown_id for token in ids] == [False, True, False]
     assert characters.unknown(ids) == 1
     assert characters.detokenizer()(ids[1]) == ""
+
+
+def test_vocabulary_without_an_unknown_token_tells_what_it_misses(tmp_path: Path) -> None:
+    character_tokenizer({"a": 0, "b": 1}, None).save(str(tmp_path / "tokenizer.json"))
+    closed = TextCodec(tmp_path / "tokenizer.json", TokenizerFacts(kind="character", vocabulary_size=2))
+    assert closed.missing("abba") is None
+    assert closed.missing("abcd") == "c"
+
+
+def test_vocabulary_with_an_unknown_token_misses_nothing(characters: TextCodec, subwords: TextCodec) -> None:
+    assert characters.missing("a\u2603b") is None
+    assert subwords.missing("a\u2603b") is None
 
 
 @given(st.text("aé ☃x日", min_size=1).filter(lambda text: text.strip() == text))

@@ -1,0 +1,1 @@
+"""Models that this project did not train: checked, brought to the step contract, and written as bundles."""
