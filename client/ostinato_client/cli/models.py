@@ -39,6 +39,10 @@ def models(
         print_model(found[0])
 
 
+LISTED_MEASURES = 2
+"""Measures of a model in the list of models; all of them are told of one model."""
+
+
 def print_list(found: Sequence[Model]) -> None:
     """Prints a table, a row a model."""
     if not found:
@@ -46,7 +50,9 @@ def print_list(found: Sequence[Model]) -> None:
         return
     table = Table("model", "version", "task", "runtime", "device", "measured", box=None, pad_edge=False)
     for model in found:
-        measured = ", ".join(f"{each.measure} {each.value:.4g}" for each in model.evaluations)
+        measured = ", ".join(f"{each.measure} {each.value:.4g}" for each in model.evaluations[:LISTED_MEASURES])
+        if len(model.evaluations) > LISTED_MEASURES:
+            measured += ", …"
         row = (model.name, str(model.version), model.task.value, model.runtime, model.device, measured)
         table.add_row(*(Text(cell) for cell in row))
     write_table(table)
