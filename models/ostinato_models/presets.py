@@ -98,14 +98,13 @@ def _full(task: TaskName) -> Preset:
             dataset="tinyshakespeare",
             # 3.4 million parameters for one million characters: dropout does the rest.
             model=CharLanguageModelConfig(
-                vocabulary_size=1, embedding_size=128, hidden_size=512, num_layers=2, dropout=0.3, weight_dropout=0.2
+                vocabulary_size=1, embedding_size=128, hidden_size=512, num_layers=2, dropout=0.2
             ),
             training=TrainingConfig(
-                epochs=10,
+                epochs=7,
                 batch_size=32,  # small, since an epoch is only a million characters: more updates
                 bptt_steps=96,
                 learning_rate=2e-3,
-                average_decay=0.998,
                 warmup_steps=100,
                 clip_norm=1.0,
                 weight_decay=0.01,

@@ -25,7 +25,6 @@ class CharLanguageModelConfig(ModelConfig):
     hidden_size: int = 512
     num_layers: int = 2
     dropout: float = 0.0
-    weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -36,7 +35,7 @@ class CharLanguageModelConfig(ModelConfig):
             hidden_size=self.hidden_size,
             num_layers=self.num_layers,
         )
-        require_probability(dropout=self.dropout, weight_dropout=self.weight_dropout)
+        require_probability(dropout=self.dropout)
 
 
 class CharLanguageModel(nn.Module):
@@ -53,7 +52,6 @@ class CharLanguageModel(nn.Module):
             config.hidden_size,
             config.num_layers,
             dropout=config.dropout,
-            weight_dropout=config.weight_dropout,
         )
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)

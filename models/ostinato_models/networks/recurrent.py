@@ -40,7 +40,6 @@ class Recurrent(nn.Module):
         *,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        weight_dropout: float = 0.0,
         kernel: KernelName = "fused",
     ) -> None:
         """Make the parameters.
@@ -52,8 +51,6 @@ class Recurrent(nn.Module):
             num_layers: layers, L.
             bidirectional: read in both directions (D = 2) or forward only (D = 1).
             dropout: probability of dropping a feature between two layers while training.
-            weight_dropout: probability of dropping a recurrent weight for a whole call while training
-                (Merity, Keskar & Socher, 2018): it regularises the recurrence and leaves the kernel alone.
             kernel: ``fused`` (torch's kernels) or ``reference`` (the written-out equations).
 
         Raises:
@@ -69,9 +66,8 @@ class Recurrent(nn.Module):
         ):
             if value < 1:
                 raise ConfigurationError(field, value, "at least 1")
-        for field, share in (("dropout", dropout), ("weight_dropout", weight_dropout)):
-            if not 0.0 <= share < 1.0:
-                raise ConfigurationError(field, share, "in [0, 1)")
+        if not 0.0 <= dropout < 1.0:
+            raise ConfigurationError("dropout", dropout, "in [0, 1)")
         self.cell: CellName = cell
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -79,7 +75,6 @@ class Recurrent(nn.Module):
         self.bidirectional = bidirectional
         self.kernel: KernelName = kernel
         self.dropout = nn.Dropout(dropout)
-        self.weight_dropout = nn.Dropout(weight_dropout)
         rows = GATES[cell] * hidden_size
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * self.num_directions
@@ -152,10 +147,7 @@ class Recurrent(nn.Module):
                 outputs = self.dropout(outputs)
             own = slice(layer * width, (layer + 1) * width)
             start = tuple(part[:, own].transpose(0, 1).contiguous() for part in state)  # (D, B, H)
-            weights = [
-                part._replace(weight_hh=self.weight_dropout(part.weight_hh)) for part in self.layer_weights(layer)
-            ]
-            outputs, final = run(self.cell, outputs, start, weights, lengths)
+            outputs, final = run(self.cell, outputs, start, self.layer_weights(layer), lengths)
             finals.append(final)
         return outputs, tuple(torch.cat(parts).transpose(0, 1) for parts in zip(*finals, strict=True))
 

@@ -181,23 +181,3 @@ def test_under_autocast_the_numbers_differ_by_bfloat16_rounding_only(cell: CellN
     torch.testing.assert_close(rounded, exact, rtol=0, atol=0.02)
     torch.testing.assert_close(packed, exact_packed, rtol=0, atol=0.02)
     assert all(parameter.grad is not None for parameter in stack.parameters())
-
-
-def test_weight_dropout_drops_recurrent_weights_for_a_whole_call_and_only_while_training() -> None:
-    stack = Recurrent("rnn", 2, 64, weight_dropout=0.5)
-    inputs = torch.zeros(1, 2, 2)
-    with torch.no_grad():
-        for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
-            stack.get_parameter(name).zero_()
-        stack.get_parameter("weight_hh_l0").copy_(torch.eye(64) * 0.5)
-    start = (torch.full((1, 1, 64), 0.1),)
-
-    evaluated = stack.eval()(inputs, start)[0][0]  # (T, H)
-    trained = stack.train()(inputs, start)[0][0]
-
-    once, twice = torch.tanh(torch.tensor(0.05)), torch.tanh(0.5 * torch.tanh(torch.tensor(0.05)))
-    torch.testing.assert_close(evaluated, torch.stack([once, twice]).unsqueeze(1).expand(2, 64))
-    kept = trained[0] != 0
-    assert 0 < int(kept.sum()) < 64
-    assert torch.equal(trained[1] != 0, kept)  # the same weights are missing at every step
-    torch.testing.assert_close(trained[0][kept], torch.tanh(torch.tensor(0.1)).expand(int(kept.sum())))
