@@ -87,14 +87,14 @@ def fused_layer(
     if inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
         kind = cpu_recurrence_dtype(cell, torch.get_autocast_dtype("cpu"))
         with torch.autocast("cpu", enabled=False):
-            output, final = fused_layer(
+            rounded, state = fused_layer(
                 cell,
                 inputs.to(kind),
                 tuple(part.to(kind) for part in state),
                 [DirectionWeights(*(tensor.to(kind) for tensor in weights)) for weights in directions],
                 lengths,
             )
-        return output.float(), tuple(part.float() for part in final)
+        return rounded.float(), tuple(part.float() for part in state)
     flat = [tensor for weights in directions for tensor in weights]
     both = len(directions) == 2
     if lengths is None:
