@@ -4,7 +4,7 @@ A bundle is a folder ``<repository>/<model>/<version>/`` with a manifest, canoni
 graphs. This package reads, checks and describes such folders; it needs neither torch nor gRPC.
 """
 
-from ostinato_bundle.bundle import Bundle, discover, file_sha256, open_bundle
+from ostinato_bundle.bundle import Bundle, Fingerprint, discover, file_sha256, fingerprint, open_bundle
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.manifest import (
     Artifact,
@@ -25,6 +25,7 @@ __all__ = [
     "BundleError",
     "Evaluation",
     "FileRecord",
+    "Fingerprint",
     "Graph",
     "Limits",
     "Manifest",
@@ -34,5 +35,6 @@ __all__ = [
     "TokenizerFacts",
     "discover",
     "file_sha256",
+    "fingerprint",
     "open_bundle",
 ]

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ostinato_bundle.errors import BundleError
-from ostinato_bundle.manifest import Artifact, Manifest
+from ostinato_bundle.manifest import MAX_FILES, Artifact, Manifest
 
 MANIFEST = "manifest.json"
+_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+"""A folder's name is its version as the manifest writes it."""
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+"""Name, size, time of the last change in nanoseconds and inode of each file."""
+
 MAX_MANIFEST_BYTES = 1 << 20
 """A real manifest is some ten kilobytes; a larger file is no manifest."""
 
@@ -78,8 +87,22 @@ def discover(repository: Path) -> Iterator[Path]:
     if not repository.is_dir():
         raise BundleError(repository, "is no folder")
     for model in sorted(folder for folder in repository.iterdir() if folder.is_dir()):
-        versions = [folder for folder in model.iterdir() if folder.name.isdecimal() and folder.is_dir()]
+        versions = [folder for folder in model.iterdir() if _VERSION.fullmatch(folder.name) and folder.is_dir()]
         yield from sorted(versions, key=lambda folder: int(folder.name))
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """The files of a bundle folder as the file system knows them, unopened: other after any of them was written.
+
+    Nothing if there is no such folder.
+    """
+    try:
+        with os.scandir(path) as entries:
+            files = list(islice(entries, MAX_FILES + 1))
+            stats = [(file.name, file.stat(follow_symlinks=False)) for file in files]
+    except OSError:
+        return ()
+    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats))
 
 
 def file_sha256(path: Path) -> str:

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 FORMAT_VERSION = 1
 """Version of this schema; a bundle of another one is refused."""
 
+MAX_FILES = 256
+"""A bundle has some ten files; a folder with more than this is none."""
+
 Task = Literal["generation", "sentiment", "translation"]
 Artifact = Literal["onnx-int8", "onnx", "torchscript"]
 """A runtime and precision: static int8 ONNX, fp32 ONNX, fp32 TorchScript."""

@@ -74,6 +74,26 @@ def _option(
     "How long running requests may go on after SIGTERM.",
     metavar="SECONDS",
 )
+@click.option(
+    "--versions",
+    multiple=True,
+    metavar="[NAME=]POLICY",
+    help="Versions of a model to serve: latest:N, all, or numbers such as 3,5. NAME= is one model's; repeatable.  "
+    "[default: latest:1]",
+)
+@_option(
+    "--model-control",
+    "model_control",
+    click.Choice(["none", "poll", "explicit"]),
+    "When models come and go: at start only, as the repository changes, or on request.",
+)
+@_option(
+    "--poll-seconds",
+    "poll_seconds",
+    click.FloatRange(0.1, 86_400),
+    "Time between two looks at the repository, with --model-control poll.",
+    metavar="SECONDS",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
 def serve(repository: Path | None, as_json: bool, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""

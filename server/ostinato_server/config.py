@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
+from ostinato_server.repository.versions import read_policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,10 @@ class ServerConfig:
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
+        versions: Which versions of a model are served, as ``repository.versions.read_policies`` reads them.
+        model_control: ``none``: models are loaded at start only; ``poll``: the repository is looked at now and then;
+            ``explicit``: models are loaded and unloaded on request.
+        poll_seconds: Time between two looks at the repository.
     """
 
     repository: Path
@@ -39,6 +44,9 @@ class ServerConfig:
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0
+    versions: tuple[str, ...] = ()
+    model_control: str = "none"
+    poll_seconds: float = 15.0
 
     def __post_init__(self) -> None:
         """Checks every value.
@@ -55,6 +63,7 @@ class ServerConfig:
             ("window", 1, 1_000_000),
             ("max_deadline_seconds", 0.001, 86_400),
             ("grace_seconds", 0, 3600),
+            ("poll_seconds", 0.1, 86_400),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -62,6 +71,8 @@ class ServerConfig:
         for name, known in (
             ("device", ("auto", "cpu", "cuda")),
             ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),
+            ("model_control", ("none", "poll", "explicit")),
         ):
             if getattr(self, name) not in known:
                 raise StartupError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        read_policies(self.versions)

@@ -32,7 +32,7 @@ class Loader:
 
     Args:
         config: The server's configuration.
-        observe: Gives the observer of a model's engine.
+        observe: Gives the observer of an engine of the model of that name.
         loop: The event loop that reads the streams.
         clock: Seconds, monotonic.
     """
@@ -40,7 +40,7 @@ class Loader:
     def __init__(
         self,
         config: ServerConfig,
-        observe: Callable[[Manifest, str, str], EngineObserver],
+        observe: Callable[[str], EngineObserver],
         loop: asyncio.AbstractEventLoop,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -56,21 +56,17 @@ class Loader:
             BundleError: The bundle is refused.
             StartupError: No runtime of this installation can serve it as configured.
         """
+        started = self._clock()
         bundle = open_bundle(path)
         manifest = bundle.manifest
         if (manifest.name, str(manifest.version)) != (path.parent.name, path.name):
             raise BundleError(path, f"the manifest is that of {manifest.name} version {manifest.version}")
         backend = open_backend(bundle, self._config.device, self._config.runtime, self._config.threads)
         codec = TextCodec(bundle.tokenizer_path, manifest.tokenizer)
-        observer = self._observe(manifest, backend.runtime, backend.device)
-        admission = Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
-        if manifest.task == "sentiment":
-            return self._classifier(bundle, backend, codec, observer, admission)
-        return self._decoder(bundle, backend, codec, observer, admission)
+        make = self._classifier if manifest.task == "sentiment" else self._decoder
+        return make(bundle, backend, codec, started)
 
-    def _decoder(
-        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
-    ) -> DecodeModel:
+    def _decoder(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> DecodeModel:
         manifest = bundle.manifest
         capacity = max(self._config.max_concurrency, manifest.limits.max_beam_size)
         table = backend.step_table("step", capacity)
@@ -80,21 +76,30 @@ class Loader:
             else self._source_encoding(bundle, backend)
         )
         _warm(table, manifest)
-        client = DecodeClient(admission, self._config.window, self._clock)
+        client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
+        observer = self._observe(manifest.name)
         engine = DecodeEngine(
             manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
         )
         client.connect(engine, self._loop)
         engine.start()
-        return DecodeModel(manifest, codec, backend.runtime, backend.device, engine, client)
+        return DecodeModel(
+            manifest=manifest,
+            codec=codec,
+            runtime=backend.runtime,
+            device=backend.device,
+            worker=engine,
+            observer=observer,
+            load_seconds=self._clock() - started,
+            client=client,
+        )
 
-    def _classifier(
-        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
-    ) -> ClassifyModel:
+    def _classifier(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> ClassifyModel:
         manifest = bundle.manifest
         classifier = backend.graph("classifier")
         classifier.run({"tokens": np.zeros((1, 1), np.int64), "lengths": np.ones(1, np.int64)})
-        client = ClassifyClient(admission, self._clock)
+        client = ClassifyClient(self._admission(manifest), self._clock)
+        observer = self._observe(manifest.name)
         engine = ClassifyEngine(
             manifest.name,
             classifier,
@@ -106,7 +111,19 @@ class Loader:
         )
         client.connect(engine, self._loop)
         engine.start()
-        return ClassifyModel(manifest, codec, backend.runtime, backend.device, engine, client)
+        return ClassifyModel(
+            manifest=manifest,
+            codec=codec,
+            runtime=backend.runtime,
+            device=backend.device,
+            worker=engine,
+            observer=observer,
+            load_seconds=self._clock() - started,
+            client=client,
+        )
+
+    def _admission(self, manifest: Manifest) -> Admission:
+        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
 
     @staticmethod
     def _prompt_reading(bundle: Bundle, backend: Backend) -> Preparation:

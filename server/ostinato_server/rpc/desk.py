@@ -44,11 +44,12 @@ class Desk:
 
     @contextmanager
     def count(self, model: LoadedModel) -> Iterator[None]:
-        """Counts a request and how it ended."""
+        """Counts a request and how it ended; until then the model stays, whatever is loaded in its place."""
         started = self.clock()
         outcome = "internal"
         try:
-            yield
+            with model.uses.held():
+                yield
             outcome = "ok"
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"

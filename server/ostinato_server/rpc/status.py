@@ -8,11 +8,14 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from ostinato_server.errors import (
+    BundleNotFound,
+    ControlDisabled,
     DeadlineExpired,
     Draining,
     EngineFault,
     InvalidArgument,
     ModelNotFound,
+    ModelRefused,
     Overloaded,
     ServerError,
     WrongTask,
@@ -27,6 +30,9 @@ _DRAIN_RETRY_SECONDS = 1.0
 _CODES: dict[type[ServerError], grpc.StatusCode] = {
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    BundleNotFound: grpc.StatusCode.NOT_FOUND,
+    ModelRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    ControlDisabled: grpc.StatusCode.PERMISSION_DENIED,
     WrongTask: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Draining: grpc.StatusCode.UNAVAILABLE,

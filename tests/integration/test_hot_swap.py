@@ -1,0 +1,312 @@
+"""Versions come, go and change places while streams run: no stream notices."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+from tests.bundles import build_tiny_version
+from tests.integration.harness import CALL_SECONDS, Generated, RunningServer, fold, generate, serving, together
+
+from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2
+from ostinato_server.errors import BundleNotFound, ModelNotFound
+from ostinato_server.repository.index import State
+
+STREAMS = 16
+TOKENS = 800
+"""With twenty alternatives a token, a stream is larger than what the transport takes before its reader reads."""
+
+References = dict[tuple[int, int], str]
+"""Text by version and seed."""
+
+
+def ask(seed: int, version: int | None = None, tokens: int = TOKENS) -> generation_pb2.GenerateRequest:
+    return generation_pb2.GenerateRequest(
+        model="char-lm",
+        version=version,
+        prompt="The cat",
+        top_alternatives=20,
+        sampling=generation_pb2.SamplingParameters(seed=seed),
+        stopping=generation_pb2.StoppingParameters(max_tokens=tokens),
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Versions 1 to 3 of a model, each with weights of its own."""
+    folder = tmp_path_factory.mktemp("store")
+    for version in (1, 2, 3):
+        build_tiny_version(folder, "generation", version)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def references(store: Path) -> References:
+    """What each version writes when nothing comes or goes."""
+    wanted = [(version, seed) for version in (1, 2) for seed in range(STREAMS)]
+    with serving(store, versions=("all",)) as server:
+        calls: list[Callable[[], Generated]] = [
+            lambda version=version, seed=seed: generate(server, ask(seed, version))  # type: ignore[misc]
+            for version, seed in wanted
+        ]
+        texts = {key: result.text for key, result in zip(wanted, together(calls), strict=True)}
+    assert len(set(texts.values())) == len(wanted)
+    return texts
+
+
+@pytest.fixture
+def repository(store: Path, tmp_path: Path) -> Path:
+    """A repository with version 1."""
+    put(store, tmp_path, 1)
+    return tmp_path
+
+
+def put(store: Path, repository: Path, version: int) -> Path:
+    return Path(copytree(store / "char-lm" / str(version), repository / "char-lm" / str(version)))
+
+
+@contextmanager
+def streams(server: RunningServer) -> Iterator[Callable[[], list[Generated]]]:
+    """Begins streams and reads one message of each; the result reads them to their ends."""
+    calls = [server.generation.Generate(ask(seed), timeout=CALL_SECONDS) for seed in range(STREAMS)]
+    firsts = [next(call) for call in calls]
+
+    def finish() -> list[Generated]:
+        readers: list[Callable[[], Generated]] = [
+            lambda first=first, call=call: fold(chain([first], call))  # type: ignore[misc]
+            for first, call in zip(firsts, calls, strict=True)
+        ]
+        return together(readers)
+
+    yield finish
+    for call in calls:
+        call.cancel()
+
+
+def texts_of(version: int, references: References) -> list[str]:
+    return [references[version, seed] for seed in range(STREAMS)]
+
+
+def states(server: RunningServer) -> dict[int, State]:
+    return {entry.version: entry.state for entry in server.wait(server.lifecycle.index())}
+
+
+def threads() -> Counter[str]:
+    """Threads by name, without those of the event loop's pool, which come as they are needed and stay."""
+    return Counter(thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_"))
+
+
+def test_streams_end_on_the_version_they_began_on_and_new_ones_take_the_new(
+    store: Path, repository: Path, references: References
+) -> None:
+    with serving(repository, window=4) as server:
+        (old,) = server.wait(server.lifecycle.load("char-lm"))
+        with streams(server) as finish:
+            put(store, repository, 2)
+            (new,) = server.wait(server.lifecycle.load("char-lm"))
+            assert (old.version, new.version) == (1, 2)
+            assert states(server) == {1: State.DRAINING, 2: State.LOADED}
+            assert old.uses.count == STREAMS
+
+            after = generate(server, ask(0))
+            assert (after.summary.version, after.text) == (2, references[2, 0])
+            before = finish()
+        assert [result.text for result in before] == texts_of(1, references)
+        assert {result.summary.version for result in before} == {1}
+        server.wait(server.lifecycle.drained())
+        assert states(server) == {1: State.AVAILABLE, 2: State.LOADED}
+
+
+def test_version_that_has_drained_is_out_of_memory(store: Path, repository: Path) -> None:
+    with serving(repository) as server:
+        (old,) = server.wait(server.lifecycle.load("char-lm"))
+        engine = weakref.ref(old.worker)
+        generate(server, ask(0, tokens=5))
+        put(store, repository, 2)
+        server.wait(server.lifecycle.load("char-lm"))
+        server.wait(server.lifecycle.drained())
+        del old
+        assert engine() is None
+
+
+def test_unloaded_model_ends_its_streams_and_is_not_found_by_new_ones(repository: Path, references: References) -> None:
+    with serving(repository, window=4) as server, streams(server) as finish:
+        assert server.health("char-lm") == health_pb2.HealthCheckResponse.SERVING
+        assert server.wait(server.lifecycle.unload("char-lm")) == []
+        with pytest.raises(grpc.RpcError) as caught:
+            generate(server, ask(0))
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+        assert caught.value.details() == "no model 'char-lm'; loaded: none"
+        assert server.health("char-lm") == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert server.models.ListModels(models_pb2.ListModelsRequest()).models == []
+
+        assert [result.text for result in finish()] == texts_of(1, references)
+        server.wait(server.lifecycle.drained())
+        samples = server.scrape()
+        assert samples["ostinato_model_versions_draining", (("model", "char-lm"),)] == 0
+        assert samples["ostinato_requests_running", (("model", "char-lm"),)] == 0
+        assert samples["ostinato_generated_tokens_total", (("model", "char-lm"),)] == STREAMS * TOKENS
+        assert not [name for name, _ in samples if name == "ostinato_model_info"]
+        with pytest.raises(ModelNotFound):
+            server.wait(server.lifecycle.unload("char-lm"))
+
+
+def test_swapping_back_and_forth_under_streams_loses_no_character_and_no_thread(
+    store: Path, repository: Path, references: References
+) -> None:
+    put(store, repository, 2)
+    swaps = 10
+    with serving(repository) as server:
+        before = threads()
+        stop = threading.Event()
+
+        def stream_until_told(seed: int) -> Counter[int]:
+            seen: Counter[int] = Counter()
+            while not (stop.is_set() and seen):
+                result = generate(server, ask(seed, tokens=200))
+                assert result.text == references[result.summary.version, seed][:200]
+                seen[result.summary.version] += 1
+            return seen
+
+        with ThreadPoolExecutor(STREAMS) as pool:
+            readers = [pool.submit(stream_until_told, seed) for seed in range(STREAMS)]
+            try:
+                for _ in range(swaps):
+                    for there, back in ((1, 2), (2, 1)):
+                        server.wait(server.lifecycle.load("char-lm", there))
+                        server.wait(server.lifecycle.unload("char-lm", back))
+                        assert generate(server, ask(0, tokens=5)).summary.version == there
+            finally:
+                stop.set()
+            seen = sum((reader.result(CALL_SECONDS) for reader in readers), Counter[int]())
+        server.wait(server.lifecycle.drained())
+        assert seen.total() >= STREAMS
+        assert threads() == before
+        changes = {
+            dict(labels)["change"]: value
+            for (name, labels), value in server.scrape().items()
+            if name == "ostinato_model_changes_total"
+        }
+        assert changes == {"loaded": 2 * swaps + 1, "unloaded": 2 * swaps}
+    assert not [name for name in threads() if name.startswith("engine-")]
+
+
+def test_policy_serves_the_newest_two_and_lets_the_third_go(store: Path, repository: Path) -> None:
+    put(store, repository, 2)
+    with serving(repository, versions=("char-lm=latest:2",), model_control="poll", poll_seconds=3600) as server:
+        assert states(server) == {1: State.LOADED, 2: State.LOADED}
+        assert generate(server, ask(0, version=1, tokens=5)).summary.version == 1
+        assert generate(server, ask(0, tokens=5)).summary.version == 2
+
+        put(store, repository, 3)
+        server.wait(server.lifecycle.refresh())
+        server.wait(server.lifecycle.drained())
+        assert states(server) == {1: State.AVAILABLE, 2: State.LOADED, 3: State.LOADED}
+        with pytest.raises(grpc.RpcError) as caught:
+            generate(server, ask(0, version=1))
+        assert caught.value.details() == "no model 'char-lm' version 1; loaded: char-lm version 2, char-lm version 3"
+
+
+def test_named_versions_are_served_and_no_newer_one(store: Path, repository: Path) -> None:
+    put(store, repository, 2)
+    with serving(repository, versions=("char-lm=1",)) as server:
+        assert states(server) == {1: State.LOADED, 2: State.AVAILABLE}
+        assert generate(server, ask(0, tokens=5)).summary.version == 1
+
+
+def test_version_named_in_a_load_is_served_beside_the_others(store: Path, repository: Path) -> None:
+    put(store, repository, 2)
+    with serving(repository) as server:
+        assert states(server) == {1: State.AVAILABLE, 2: State.LOADED}
+        server.wait(server.lifecycle.load("char-lm", 1))
+        assert states(server) == {1: State.LOADED, 2: State.LOADED}
+        server.wait(server.lifecycle.load("char-lm"))
+        assert states(server)[2] == State.LOADED
+        with pytest.raises(BundleNotFound, match="no model 'char-lm' version 7; it has version 1, 2"):
+            server.wait(server.lifecycle.load("char-lm", 7))
+        with pytest.raises(BundleNotFound, match=r"the repository has no model '\.\./char-lm'$"):
+            server.wait(server.lifecycle.load("../char-lm"))
+
+
+def test_polling_server_starts_empty_and_serves_what_appears(store: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, model_control="poll", poll_seconds=0.1) as server:
+        assert server.health() == health_pb2.HealthCheckResponse.SERVING
+        watch = server.channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )(health_pb2.HealthCheckRequest(service="char-lm"), timeout=CALL_SECONDS)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        put(store, tmp_path, 1)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        assert generate(server, ask(0, tokens=5)).summary.version == 1
+        rmtree(tmp_path / "char-lm")
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch.cancel()
+
+
+def test_bundle_that_is_missing_for_a_moment_stays(store: Path, repository: Path) -> None:
+    with serving(repository) as server:
+        folder = repository / "char-lm" / "1"
+        folder.rename(repository / "aside")
+        server.wait(server.lifecycle.refresh())
+        assert states(server) == {1: State.LOADED}
+        (repository / "aside").rename(folder)
+        server.wait(server.lifecycle.refresh())
+        assert states(server) == {1: State.LOADED}
+        rmtree(folder)
+        server.wait(server.lifecycle.refresh())
+        server.wait(server.lifecycle.refresh())
+        server.wait(server.lifecycle.drained())
+        assert states(server) == {}
+
+
+def test_bundle_that_is_written_anew_is_loaded_anew(store: Path, repository: Path, references: References) -> None:
+    with serving(repository) as server:
+        (old,) = server.wait(server.lifecycle.load("char-lm"))
+        assert server.wait(server.lifecycle.load("char-lm")) == [old]
+        rmtree(repository / "char-lm" / "1")
+        put(store, repository, 1)
+        (new,) = server.wait(server.lifecycle.load("char-lm"))
+        assert new is not old
+        assert generate(server, ask(3)).text == references[1, 3]
+
+
+def test_stream_of_texts_keeps_its_version_to_its_end(tmp_path: Path) -> None:
+    build_tiny_version(tmp_path, "sentiment", 1)
+    with serving(tmp_path) as server:
+        more = threading.Event()
+
+        def texts() -> Iterator[sentiment_pb2.ClassifyStreamRequest]:
+            for number in range(4):
+                if number == 2:
+                    more.wait(CALL_SECONDS)
+                yield sentiment_pb2.ClassifyStreamRequest(model="sentiment", text="a good film", request_id=str(number))
+
+        answers = server.sentiment.ClassifyStream(texts(), timeout=CALL_SECONDS)
+        versions = [next(answers).score.version, next(answers).score.version]
+        build_tiny_version(tmp_path, "sentiment", 2)
+        server.wait(server.lifecycle.load("sentiment"))
+        request = sentiment_pb2.ClassifyRequest(model="sentiment", text="a good film")
+        assert server.sentiment.Classify(request, timeout=CALL_SECONDS).score.version == 2
+        more.set()
+        assert versions + [answer.score.version for answer in answers] == [1, 1, 1, 1]
+        server.wait(server.lifecycle.drained())
+
+
+def test_stopping_server_ends_what_drains(store: Path, repository: Path) -> None:
+    with serving(repository, window=4, grace_seconds=0.1) as server, streams(server):
+        put(store, repository, 2)
+        server.wait(server.lifecycle.load("char-lm"))
+        server.begin_stop()()
+        assert not [name for name in threads() if name.startswith("engine-")]
