@@ -4,7 +4,7 @@ A bundle is a folder ``<repository>/<model>/<version>/`` with a manifest, canoni
 graphs. This package reads, checks and describes such folders; it needs neither torch nor gRPC.
 """
 
-from ostinato_bundle.bundle import Bundle, Fingerprint, discover, file_sha256, fingerprint, open_bundle
+from ostinato_bundle.bundle import TOKENIZER, Bundle, Fingerprint, discover, file_sha256, fingerprint, open_bundle
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.manifest import (
     Artifact,
@@ -20,6 +20,7 @@ from ostinato_bundle.manifest import (
 )
 
 __all__ = [
+    "TOKENIZER",
     "Artifact",
     "Bundle",
     "BundleError",

@@ -17,7 +17,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def codec(folder: Path, task: Task) -> TextCodec:
     bundle = open_bundle(build_tiny_bundle(folder, task))
-    return TextCodec(bundle.tokenizer_path, bundle.manifest.tokenizer)
+    return TextCodec(bundle.read("tokenizer.json"), bundle.manifest.tokenizer)
 
 
 @pytest.fixture(scope="module")
