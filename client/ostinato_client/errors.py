@@ -12,6 +12,7 @@ The tree::
     OstinatoError
      ├─ InvalidRequest        a field is out of its limits; the request will never work as it is
      ├─ ModelNotFound         the server has no such model or version
+     ├─ Refused               the server will not do it: it is not allowed, or the model's bundle is not sound
      ├─ Overloaded            the queue is full; says when to come back
      ├─ Unavailable           the server is draining, or not ready
      │   └─ ConnectionFailed  nobody answers, or the connection broke
@@ -33,6 +34,7 @@ __all__ = [
     "ModelNotFound",
     "OstinatoError",
     "Overloaded",
+    "Refused",
     "ServerError",
     "Unavailable",
 ]
@@ -85,6 +87,10 @@ class InvalidRequest(OstinatoError):
 
 class ModelNotFound(OstinatoError):
     """The server has no such model or version."""
+
+
+class Refused(OstinatoError):
+    """The server will not do it: loading and unloading are not allowed, or the model's bundle is not sound."""
 
 
 class Overloaded(OstinatoError):

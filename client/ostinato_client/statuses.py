@@ -18,6 +18,7 @@ from ostinato_client.errors import (
     ModelNotFound,
     OstinatoError,
     Overloaded,
+    Refused,
     ServerError,
     Unavailable,
 )
@@ -47,6 +48,8 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
             return InvalidRequest(message, violations=_violations(details), reason=reason)
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(message, reason=reason)
+        case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.PERMISSION_DENIED:
+            return Refused(message, reason=reason)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(message, retry_after_seconds=_retry_after_seconds(details), reason=reason)
         case grpc.StatusCode.UNAVAILABLE:

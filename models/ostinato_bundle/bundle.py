@@ -22,7 +22,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,9}")
 """A folder's name is its version as the manifest writes it."""
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
-"""Name, size, time of the last change in nanoseconds and inode of each file."""
+"""Name, size, ctime in nanoseconds and inode of each file; a copy may carry the mtime over, but never the ctime."""
 
 MAX_MANIFEST_BYTES = 1 << 20
 """A real manifest is some ten kilobytes; a larger file is no manifest."""
@@ -126,7 +126,7 @@ def fingerprint(path: Path) -> Fingerprint:
             stats = [(file.name, file.stat(follow_symlinks=False)) for file in files]
     except OSError:
         return ()
-    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats))
+    return tuple(sorted((name, stat.st_size, stat.st_ctime_ns, stat.st_ino) for name, stat in stats))
 
 
 def file_sha256(path: Path) -> str:

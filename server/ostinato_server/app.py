@@ -25,7 +25,7 @@ from ostinato.v1 import (
     translation_pb2_grpc,
 )
 from ostinato_server.config import ServerConfig
-from ostinato_server.errors import StartupError
+from ostinato_server.errors import NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.lifecycle import Lifecycle
@@ -97,7 +97,7 @@ async def start(config: ServerConfig) -> Server:
 
     Raises:
         StartupError: It cannot start as configured.
-        BundleError: A bundle of the repository is refused.
+        BundleError: A bundle of the repository is refused, and models do not change later.
     """
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
@@ -110,7 +110,7 @@ async def start(config: ServerConfig) -> Server:
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
-    models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(desk.catalog), server)
+    models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(catalog, lifecycle, config.model_control), server)
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
@@ -148,7 +148,10 @@ async def _load_models(config: ServerConfig, metrics: ServerMetrics, catalog: Ca
         told.tell,
     )
     final = config.model_control == "none"
-    await lifecycle.start(strict=final)
+    try:
+        await lifecycle.start(strict=final)
+    except NoRepository as error:
+        raise StartupError(str(error)) from error
     if not catalog.all():
         message = f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)"
         if final:

@@ -5,6 +5,7 @@
     ├── ModelNotFound       no model of that name and version is loaded
     ├── BundleNotFound      the repository has no bundle of that name and version
     ├── ModelRefused        the bundle is not what its manifest says, or cannot be served here
+    ├── NoRepository        the folder of the bundles cannot be read
     ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
     ├── Overloaded          the queue is full; come back after a while
@@ -72,6 +73,13 @@ class ModelRefused(ServerError):
         self.model = model
         self.version = version
         self.reason = reason
+
+
+class NoRepository(ServerError):
+    """The folder of the bundles cannot be read; what is served stays."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the repository cannot be read: {reason}")
 
 
 class ControlDisabled(ServerError):

@@ -5,100 +5,21 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import rmtree
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from tests.bundles import build_tiny_version
-from tests.integration.harness import CALL_SECONDS, Generated, RunningServer, fold, generate, serving, together
+from tests.integration.harness import CALL_SECONDS, generate, serving
+from tests.integration.versions import STREAMS, TOKENS, References, ask, put, states, streams, texts_of
 
-from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2
+from ostinato.v1 import models_pb2, sentiment_pb2
 from ostinato_server.errors import BundleNotFound, ModelNotFound
 from ostinato_server.repository.index import State
-
-STREAMS = 16
-TOKENS = 800
-"""With twenty alternatives a token, a stream is larger than what the transport takes before its reader reads."""
-
-References = dict[tuple[int, int], str]
-"""Text by version and seed."""
-
-
-def ask(seed: int, version: int | None = None, tokens: int = TOKENS) -> generation_pb2.GenerateRequest:
-    return generation_pb2.GenerateRequest(
-        model="char-lm",
-        version=version,
-        prompt="The cat",
-        top_alternatives=20,
-        sampling=generation_pb2.SamplingParameters(seed=seed),
-        stopping=generation_pb2.StoppingParameters(max_tokens=tokens),
-    )
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1 to 3 of a model, each with weights of its own."""
-    folder = tmp_path_factory.mktemp("store")
-    for version in (1, 2, 3):
-        build_tiny_version(folder, "generation", version)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def references(store: Path) -> References:
-    """What each version writes when nothing comes or goes."""
-    wanted = [(version, seed) for version in (1, 2) for seed in range(STREAMS)]
-    with serving(store, versions=("all",)) as server:
-        calls: list[Callable[[], Generated]] = [
-            lambda version=version, seed=seed: generate(server, ask(seed, version))  # type: ignore[misc]
-            for version, seed in wanted
-        ]
-        texts = {key: result.text for key, result in zip(wanted, together(calls), strict=True)}
-    assert len(set(texts.values())) == len(wanted)
-    return texts
-
-
-@pytest.fixture
-def repository(store: Path, tmp_path: Path) -> Path:
-    """A repository with version 1."""
-    put(store, tmp_path, 1)
-    return tmp_path
-
-
-def put(store: Path, repository: Path, version: int) -> Path:
-    return Path(copytree(store / "char-lm" / str(version), repository / "char-lm" / str(version)))
-
-
-@contextmanager
-def streams(server: RunningServer) -> Iterator[Callable[[], list[Generated]]]:
-    """Begins streams and reads one message of each; the result reads them to their ends."""
-    calls = [server.generation.Generate(ask(seed), timeout=CALL_SECONDS) for seed in range(STREAMS)]
-    firsts = [next(call) for call in calls]
-
-    def finish() -> list[Generated]:
-        readers: list[Callable[[], Generated]] = [
-            lambda first=first, call=call: fold(chain([first], call))  # type: ignore[misc]
-            for first, call in zip(firsts, calls, strict=True)
-        ]
-        return together(readers)
-
-    yield finish
-    for call in calls:
-        call.cancel()
-
-
-def texts_of(version: int, references: References) -> list[str]:
-    return [references[version, seed] for seed in range(STREAMS)]
-
-
-def states(server: RunningServer) -> dict[int, State]:
-    return {entry.version: entry.state for entry in server.wait(server.lifecycle.index())}
 
 
 def threads() -> Counter[str]:
@@ -107,12 +28,12 @@ def threads() -> Counter[str]:
 
 
 def test_streams_end_on_the_version_they_began_on_and_new_ones_take_the_new(
-    store: Path, repository: Path, references: References
+    store: Path, first_version: Path, references: References
 ) -> None:
-    with serving(repository, window=4) as server:
+    with serving(first_version, window=4) as server:
         (old,) = server.wait(server.lifecycle.load("char-lm"))
         with streams(server) as finish:
-            put(store, repository, 2)
+            put(store, first_version, 2)
             (new,) = server.wait(server.lifecycle.load("char-lm"))
             assert (old.version, new.version) == (1, 2)
             assert states(server) == {1: State.DRAINING, 2: State.LOADED}
@@ -127,20 +48,22 @@ def test_streams_end_on_the_version_they_began_on_and_new_ones_take_the_new(
         assert states(server) == {1: State.AVAILABLE, 2: State.LOADED}
 
 
-def test_version_that_has_drained_is_out_of_memory(store: Path, repository: Path) -> None:
-    with serving(repository) as server:
+def test_version_that_has_drained_is_out_of_memory(store: Path, first_version: Path) -> None:
+    with serving(first_version) as server:
         (old,) = server.wait(server.lifecycle.load("char-lm"))
         engine = weakref.ref(old.worker)
         generate(server, ask(0, tokens=5))
-        put(store, repository, 2)
+        put(store, first_version, 2)
         server.wait(server.lifecycle.load("char-lm"))
         server.wait(server.lifecycle.drained())
         del old
         assert engine() is None
 
 
-def test_unloaded_model_ends_its_streams_and_is_not_found_by_new_ones(repository: Path, references: References) -> None:
-    with serving(repository, window=4) as server, streams(server) as finish:
+def test_unloaded_model_ends_its_streams_and_is_not_found_by_new_ones(
+    first_version: Path, references: References
+) -> None:
+    with serving(first_version, window=4) as server, streams(server) as finish:
         assert server.health("char-lm") == health_pb2.HealthCheckResponse.SERVING
         assert server.wait(server.lifecycle.unload("char-lm")) == []
         with pytest.raises(grpc.RpcError) as caught:
@@ -162,11 +85,11 @@ def test_unloaded_model_ends_its_streams_and_is_not_found_by_new_ones(repository
 
 
 def test_swapping_back_and_forth_under_streams_loses_no_character_and_no_thread(
-    store: Path, repository: Path, references: References
+    store: Path, first_version: Path, references: References
 ) -> None:
-    put(store, repository, 2)
+    put(store, first_version, 2)
     swaps = 10
-    with serving(repository) as server:
+    with serving(first_version) as server:
         before = threads()
         stop = threading.Event()
 
@@ -201,14 +124,14 @@ def test_swapping_back_and_forth_under_streams_loses_no_character_and_no_thread(
     assert not [name for name in threads() if name.startswith("engine-")]
 
 
-def test_policy_serves_the_newest_two_and_lets_the_third_go(store: Path, repository: Path) -> None:
-    put(store, repository, 2)
-    with serving(repository, versions=("char-lm=latest:2",), model_control="poll", poll_seconds=3600) as server:
+def test_policy_serves_the_newest_two_and_lets_the_third_go(store: Path, first_version: Path) -> None:
+    put(store, first_version, 2)
+    with serving(first_version, versions=("char-lm=latest:2",), model_control="poll", poll_seconds=3600) as server:
         assert states(server) == {1: State.LOADED, 2: State.LOADED}
         assert generate(server, ask(0, version=1, tokens=5)).summary.version == 1
         assert generate(server, ask(0, tokens=5)).summary.version == 2
 
-        put(store, repository, 3)
+        put(store, first_version, 3)
         server.wait(server.lifecycle.refresh())
         server.wait(server.lifecycle.drained())
         assert states(server) == {1: State.AVAILABLE, 2: State.LOADED, 3: State.LOADED}
@@ -217,16 +140,16 @@ def test_policy_serves_the_newest_two_and_lets_the_third_go(store: Path, reposit
         assert caught.value.details() == "no model 'char-lm' version 1; loaded: char-lm version 2, char-lm version 3"
 
 
-def test_named_versions_are_served_and_no_newer_one(store: Path, repository: Path) -> None:
-    put(store, repository, 2)
-    with serving(repository, versions=("char-lm=1",)) as server:
+def test_named_versions_are_served_and_no_newer_one(store: Path, first_version: Path) -> None:
+    put(store, first_version, 2)
+    with serving(first_version, versions=("char-lm=1",)) as server:
         assert states(server) == {1: State.LOADED, 2: State.AVAILABLE}
         assert generate(server, ask(0, tokens=5)).summary.version == 1
 
 
-def test_version_named_in_a_load_is_served_beside_the_others(store: Path, repository: Path) -> None:
-    put(store, repository, 2)
-    with serving(repository) as server:
+def test_version_named_in_a_load_is_served_beside_the_others(store: Path, first_version: Path) -> None:
+    put(store, first_version, 2)
+    with serving(first_version) as server:
         assert states(server) == {1: State.AVAILABLE, 2: State.LOADED}
         server.wait(server.lifecycle.load("char-lm", 1))
         assert states(server) == {1: State.LOADED, 2: State.LOADED}
@@ -255,13 +178,13 @@ def test_polling_server_starts_empty_and_serves_what_appears(store: Path, tmp_pa
         watch.cancel()
 
 
-def test_bundle_that_is_missing_for_a_moment_stays(store: Path, repository: Path) -> None:
-    with serving(repository) as server:
-        folder = repository / "char-lm" / "1"
-        folder.rename(repository / "aside")
+def test_bundle_that_is_missing_for_a_moment_stays(store: Path, first_version: Path) -> None:
+    with serving(first_version) as server:
+        folder = first_version / "char-lm" / "1"
+        folder.rename(first_version / "aside")
         server.wait(server.lifecycle.refresh())
         assert states(server) == {1: State.LOADED}
-        (repository / "aside").rename(folder)
+        (first_version / "aside").rename(folder)
         server.wait(server.lifecycle.refresh())
         assert states(server) == {1: State.LOADED}
         rmtree(folder)
@@ -271,12 +194,12 @@ def test_bundle_that_is_missing_for_a_moment_stays(store: Path, repository: Path
         assert states(server) == {}
 
 
-def test_bundle_that_is_written_anew_is_loaded_anew(store: Path, repository: Path, references: References) -> None:
-    with serving(repository) as server:
+def test_bundle_that_is_written_anew_is_loaded_anew(store: Path, first_version: Path, references: References) -> None:
+    with serving(first_version) as server:
         (old,) = server.wait(server.lifecycle.load("char-lm"))
         assert server.wait(server.lifecycle.load("char-lm")) == [old]
-        rmtree(repository / "char-lm" / "1")
-        put(store, repository, 1)
+        rmtree(first_version / "char-lm" / "1")
+        put(store, first_version, 1)
         (new,) = server.wait(server.lifecycle.load("char-lm"))
         assert new is not old
         assert generate(server, ask(3)).text == references[1, 3]
@@ -304,9 +227,9 @@ def test_stream_of_texts_keeps_its_version_to_its_end(tmp_path: Path) -> None:
         server.wait(server.lifecycle.drained())
 
 
-def test_stopping_server_ends_what_drains(store: Path, repository: Path) -> None:
-    with serving(repository, window=4, grace_seconds=0.1) as server, streams(server):
-        put(store, repository, 2)
+def test_stopping_server_ends_what_drains(store: Path, first_version: Path) -> None:
+    with serving(first_version, window=4, grace_seconds=0.1) as server, streams(server):
+        put(store, first_version, 2)
         server.wait(server.lifecycle.load("char-lm"))
         server.begin_stop()()
         assert not [name for name in threads() if name.startswith("engine-")]

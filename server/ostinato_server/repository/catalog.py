@@ -14,6 +14,18 @@ MAX_NAME_CHARACTERS = 64
 M = TypeVar("M", bound=LoadedModel)
 
 
+def check_name(name: str) -> None:
+    """Checks that a request names a model.
+
+    Raises:
+        InvalidArgument: The name is empty or too long.
+    """
+    if not name:
+        raise InvalidArgument("model", "must name a model; ListModels tells which there are")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidArgument("model", f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
+
+
 class Catalog:
     """Looks models up.
 
@@ -40,10 +52,7 @@ class Catalog:
             InvalidArgument: The name is empty or too long.
             ModelNotFound: No such model is loaded.
         """
-        if not name:
-            raise InvalidArgument("model", "must name a model; ListModels tells which there are")
-        if len(name) > MAX_NAME_CHARACTERS:
-            raise InvalidArgument("model", f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
+        check_name(name)
         models = self._models
         versions = [model for model in models if model.name == name]
         found = [model for model in versions if version in (None, model.version)]

@@ -7,7 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from ostinato_bundle import discover
+from ostinato_bundle import BundleError, discover
+from ostinato_server.errors import NoRepository
 
 Key = tuple[str, int]
 """Name and version."""
@@ -49,9 +50,12 @@ def scan(repository: Path) -> dict[str, dict[int, Path]]:
     """Every bundle folder by name and version, whether or not what is in it is a bundle.
 
     Raises:
-        BundleError: The repository is no folder.
+        NoRepository: The repository is no folder, or not one that may be read.
     """
     found: dict[str, dict[int, Path]] = {}
-    for path in discover(repository):
-        found.setdefault(path.parent.name, {})[int(path.name)] = path
+    try:
+        for path in discover(repository):
+            found.setdefault(path.parent.name, {})[int(path.name)] = path
+    except (BundleError, OSError) as error:
+        raise NoRepository(str(error)) from error
     return found

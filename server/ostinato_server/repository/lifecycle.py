@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ostinato_bundle import BundleError, Fingerprint, fingerprint
-from ostinato_server.errors import BundleNotFound, ModelRefused, StartupError
+from ostinato_server.errors import BundleNotFound, ModelRefused, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import Entry, Key, Shelf, State, scan
@@ -96,7 +96,8 @@ class Lifecycle:
             strict: Whether a bundle that is refused is an error, or is left out like one that comes later.
 
         Raises:
-            BundleError: The repository is no folder; or, when strict, a bundle is refused.
+            BundleError: A bundle is refused, when strict.
+            NoRepository: The repository cannot be read.
             StartupError: This installation cannot serve a bundle as configured.
         """
         for name, versions in (await asyncio.to_thread(scan, self._repository)).items():
@@ -116,6 +117,7 @@ class Lifecycle:
 
         Raises:
             BundleNotFound: The repository has no such bundle.
+            NoRepository: The repository cannot be read.
             ModelRefused: The bundle is refused; what was served before still is.
         """
         return await self._change(self._load(name, version))
@@ -138,7 +140,7 @@ class Lifecycle:
         the old one away first.
 
         Raises:
-            BundleError: The repository is no folder; nothing has changed.
+            NoRepository: The repository cannot be read; nothing has changed.
         """
         await self._change(self._refresh())
 
@@ -148,8 +150,8 @@ class Lifecycle:
             await asyncio.sleep(seconds)
             try:
                 await self.refresh()
-            except BundleError as error:
-                logger.warning("the repository cannot be read, what is served stays: %s", error)
+            except NoRepository as error:
+                logger.warning("%s; what is served stays", error)
             except Exception:
                 logger.exception("unexpected error while looking for models; what is served stays")
 
@@ -157,7 +159,7 @@ class Lifecycle:
         """Every version that the repository has or that is in memory, sorted by name, then version.
 
         Raises:
-            BundleError: The repository is no folder.
+            NoRepository: The repository cannot be read.
         """
         found = await asyncio.to_thread(scan, self._repository)
         keys = {(name, version) for name, versions in found.items() for version in versions}
@@ -305,8 +307,10 @@ class Lifecycle:
 
     async def _drain(self, model: LoadedModel) -> None:
         await model.uses.ended()
-        await asyncio.to_thread(model.close, _STOP_SECONDS)
-        del self._draining[model]
+        try:
+            await asyncio.to_thread(model.close, _STOP_SECONDS)
+        finally:
+            del self._draining[model]
         self._metrics.model_unloaded(model.info)
         logger.info("unloaded %s", model)
 

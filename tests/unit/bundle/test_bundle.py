@@ -174,6 +174,16 @@ def test_error_is_one_line_that_says_what_and_where(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_error_repeats_a_hostile_bundle_in_one_short_line(tmp_path: Path) -> None:
+    record = {"sha256": "0" * 64, "bytes": 1}
+    name = "\n2026-01-01 INFO loaded\x1b[2J" + "x" * 100_000
+    folder = write(tmp_path / "1", files={name: record})
+    with pytest.raises(BundleError) as refused:
+        open_bundle(folder)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1200
+
+
 def test_repository_lists_models_by_name_and_versions_by_number(tmp_path: Path) -> None:
     for name in ("b/10", "b/9", "a/1", "b/latest", "b/.export-x", "b/0", "b/01", "b/²", "b/٣"):
         (tmp_path / name).mkdir(parents=True)

@@ -20,6 +20,7 @@ from ostinato_client import (
     ModelNotFound,
     OstinatoError,
     Overloaded,
+    Refused,
     ServerError,
     Unavailable,
 )
@@ -39,6 +40,8 @@ def packed(code: grpc.StatusCode, *details: Message) -> list[tuple[str, str | by
         (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
         (grpc.StatusCode.OUT_OF_RANGE, InvalidRequest),
         (grpc.StatusCode.NOT_FOUND, ModelNotFound),
+        (grpc.StatusCode.FAILED_PRECONDITION, Refused),
+        (grpc.StatusCode.PERMISSION_DENIED, Refused),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded),
         (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
         (grpc.StatusCode.CANCELLED, Cancelled),

@@ -11,6 +11,10 @@ from ostinato_server.rpc.status import code_of, status_of
     [
         (errors.InvalidArgument("text", "must not be empty"), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
         (errors.ModelNotFound("m", 3, ("a", "b")), grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND"),
+        (errors.BundleNotFound("m", None, ()), grpc.StatusCode.NOT_FOUND, "BUNDLE_NOT_FOUND"),
+        (errors.ModelRefused("m", 3, "why"), grpc.StatusCode.FAILED_PRECONDITION, "MODEL_REFUSED"),
+        (errors.NoRepository("why"), grpc.StatusCode.FAILED_PRECONDITION, "NO_REPOSITORY"),
+        (errors.ControlDisabled("poll"), grpc.StatusCode.PERMISSION_DENIED, "CONTROL_DISABLED"),
         (errors.WrongTask("m", "sentiment", "generation"), grpc.StatusCode.INVALID_ARGUMENT, "WRONG_TASK"),
         (errors.Overloaded("m", 10, 1.5), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
         (errors.Draining(), grpc.StatusCode.UNAVAILABLE, "DRAINING"),
