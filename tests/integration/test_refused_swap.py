@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 import pytest
 from tests import forgery
+from tests.bundles import build_tiny_bundle
 from tests.integration.harness import RunningServer, generate, serving
 from tests.integration.versions import References, ask, put, states, streams, texts_of
 
@@ -156,6 +157,16 @@ def test_loaded_version_that_is_spoiled_on_disk_serves_on(
         with pytest.raises(NoRepository, match="is no folder"):
             server.wait(server.lifecycle.refresh())
         assert generate(server, ask(1)).text == references[2, 1]
+
+
+@pytest.mark.parametrize("runtime", ["onnx-int8", "onnx", "torchscript"])
+def test_files_that_are_emptied_under_a_server_are_not_missed(tmp_path: Path, runtime: str) -> None:
+    folder = build_tiny_bundle(tmp_path, "generation")
+    with serving(tmp_path, runtime=runtime) as server:
+        before = generate(server, ask(0, tokens=100))
+        for file in folder.iterdir():
+            file.write_bytes(b"")
+        assert generate(server, ask(0, tokens=100)).text == before.text
 
 
 def test_server_that_polls_starts_on_the_newest_version_that_is_whole(store: Path, first_version: Path) -> None:
