@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
 from collections import Counter
@@ -18,13 +19,16 @@ from tests.integration.harness import CALL_SECONDS, generate, serving
 from tests.integration.versions import STREAMS, TOKENS, References, ask, put, states, streams, texts_of
 
 from ostinato.v1 import models_pb2, sentiment_pb2
+from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import BundleNotFound, ModelNotFound
 from ostinato_server.repository.index import State
 
 
-def threads() -> Counter[str]:
-    """Threads by name, without those of the event loop's pool, which come as they are needed and stay."""
-    return Counter(thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_"))
+def engines() -> tuple[int, int]:
+    """How many engines there are, as threads and as objects in memory."""
+    gc.collect()
+    running = [thread for thread in threading.enumerate() if thread.name.startswith("engine-")]
+    return len(running), sum(issubclass(type(each), Worker) for each in gc.get_objects())
 
 
 def test_streams_end_on_the_version_they_began_on_and_new_ones_take_the_new(
@@ -89,8 +93,9 @@ def test_swapping_back_and_forth_under_streams_loses_no_character_and_no_thread(
 ) -> None:
     put(store, first_version, 2)
     swaps = 10
+    outside = engines()
     with serving(first_version) as server:
-        before = threads()
+        before = engines()
         stop = threading.Event()
 
         def stream_until_told(seed: int) -> Counter[int]:
@@ -114,14 +119,14 @@ def test_swapping_back_and_forth_under_streams_loses_no_character_and_no_thread(
             seen = sum((reader.result(CALL_SECONDS) for reader in readers), Counter[int]())
         server.wait(server.lifecycle.drained())
         assert seen.total() >= STREAMS
-        assert threads() == before
+        assert engines() == before
         changes = {
             dict(labels)["change"]: value
             for (name, labels), value in server.scrape().items()
             if name == "ostinato_model_changes_total"
         }
         assert changes == {"loaded": 2 * swaps + 1, "unloaded": 2 * swaps}
-    assert not [name for name in threads() if name.startswith("engine-")]
+    assert engines() == outside
 
 
 def test_policy_serves_the_newest_two_and_lets_the_third_go(store: Path, first_version: Path) -> None:
@@ -228,8 +233,9 @@ def test_stream_of_texts_keeps_its_version_to_its_end(tmp_path: Path) -> None:
 
 
 def test_stopping_server_ends_what_drains(store: Path, first_version: Path) -> None:
+    threads, _ = engines()
     with serving(first_version, window=4, grace_seconds=0.1) as server, streams(server):
         put(store, first_version, 2)
         server.wait(server.lifecycle.load("char-lm"))
         server.begin_stop()()
-        assert not [name for name in threads() if name.startswith("engine-")]
+        assert engines()[0] == threads
