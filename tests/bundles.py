@@ -24,6 +24,11 @@ def build_tiny_bundle(path: Path, task: Task, *, name: str | None = None, versio
     return write_bundle(untrained(task), Target(path, name or NAMES[task], version))
 
 
+def build_tiny_version(path: Path, task: Task, version: int) -> Path:
+    """Put a version of a tiny model whose weights no other version has, as int8 ONNX alone, into a repository."""
+    return write_bundle(untrained(task, seed=version), Target(path, NAMES[task], version, ("onnx-int8",)))
+
+
 def build_tiny_repository(path: Path) -> Path:
     """Put a tiny bundle of every task into the repository ``path``, under the shipped models' names; returns it."""
     for task in NAMES:

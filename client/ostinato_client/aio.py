@@ -21,7 +21,7 @@ from ostinato_client.aio_streams import (
     each_of,
 )
 from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
-from ostinato_client.catalog import Model
+from ostinato_client.catalog import Model, RepositoryEntry
 from ostinato_client.channels import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_SECONDS,
@@ -321,6 +321,46 @@ class AsyncClient:
         """
         return await self._unary(calls.get_model(name, version), timeout)
 
+    async def repository(self, *, timeout: float | None = None) -> list[RepositoryEntry]:
+        """What the server's repository holds and what has become of each bundle, sorted by name, then version.
+
+        ::
+
+            print([entry for entry in await client.repository() if entry.reason])
+        """
+        return await self._unary(calls.list_repository(), timeout)
+
+    async def load_model(self, name: str, *, version: int | None = None, timeout: float | None = None) -> list[Model]:
+        """Loads a version of a model beside those that are served; gives what is served of the model then.
+
+        ::
+
+            await client.load_model("char-lm")
+
+        The server must run with ``--model-control explicit``. A bundle that is refused raises Refused, and what was
+        served before still is.
+
+        Args:
+            name: Name of the model.
+            version: Its version; when None, the server's version policy decides what of the model is served.
+            timeout: Seconds allowed for the call; the client's when None. The server loads on when it is over.
+        """
+        return await self._unary(calls.load_model(name, version), timeout)
+
+    async def unload_model(self, name: str, *, version: int | None = None, timeout: float | None = None) -> list[Model]:
+        """Stops serving a version of a model, or all of it; gives what is still served. Requests that run go on.
+
+        ::
+
+            await client.unload_model("char-lm", version=1)
+
+        Args:
+            name: Name of the model.
+            version: Its version; all when None.
+            timeout: Seconds allowed for the call; the client's when None.
+        """
+        return await self._unary(calls.unload_model(name, version), timeout)
+
     async def is_ready(self, service: str = "", *, timeout: float | None = None) -> bool:
         """Whether the server takes requests now, by ``grpc.health.v1``.
 
@@ -329,7 +369,7 @@ class AsyncClient:
             await client.is_ready("ostinato.v1.TranslationService")
 
         Args:
-            service: Full name of a service; the whole server when empty.
+            service: Full name of a service, or the name of a model; the whole server when empty.
             timeout: Seconds allowed for the call; the client's when None.
         """
         return await self._unary(calls.check_health(service), timeout)

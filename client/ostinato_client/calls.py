@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_client import requests
-from ostinato_client.catalog import Model, model_from
+from ostinato_client.catalog import Model, RepositoryEntry, entry_from, model_from
 from ostinato_client.generation import GenerationFold
 from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
 from ostinato_client.sentiment import score_from, scores_from
@@ -27,6 +27,9 @@ CLASSIFY_STREAM = "/ostinato.v1.SentimentService/ClassifyStream"
 TRANSLATE = "/ostinato.v1.TranslationService/Translate"
 LIST_MODELS = "/ostinato.v1.ModelService/ListModels"
 GET_MODEL = "/ostinato.v1.ModelService/GetModel"
+LIST_REPOSITORY = "/ostinato.v1.ModelService/ListRepository"
+LOAD_MODEL = "/ostinato.v1.ModelService/LoadModel"
+UNLOAD_MODEL = "/ostinato.v1.ModelService/UnloadModel"
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
 
@@ -115,6 +118,38 @@ def get_model(name: str, version: int | None) -> UnaryCall[models_pb2.GetModelRe
     """Describes a model."""
     request = requests.get_model_request(name, version=version)
     return UnaryCall(GET_MODEL, request, models_pb2.GetModelResponse, lambda response: model_from(response.model))
+
+
+def list_repository() -> UnaryCall[models_pb2.ListRepositoryResponse, list[RepositoryEntry]]:
+    """Lists what the repository holds."""
+    return UnaryCall(
+        LIST_REPOSITORY,
+        models_pb2.ListRepositoryRequest(),
+        models_pb2.ListRepositoryResponse,
+        lambda response: [entry_from(each) for each in response.entries],
+    )
+
+
+def load_model(name: str, version: int | None) -> UnaryCall[models_pb2.LoadModelResponse, list[Model]]:
+    """Loads a model."""
+    request = requests.load_model_request(name, version=version)
+    return UnaryCall(
+        LOAD_MODEL,
+        request,
+        models_pb2.LoadModelResponse,
+        lambda response: [model_from(each) for each in response.models],
+    )
+
+
+def unload_model(name: str, version: int | None) -> UnaryCall[models_pb2.UnloadModelResponse, list[Model]]:
+    """Unloads a model."""
+    request = requests.unload_model_request(name, version=version)
+    return UnaryCall(
+        UNLOAD_MODEL,
+        request,
+        models_pb2.UnloadModelResponse,
+        lambda response: [model_from(each) for each in response.models],
+    )
 
 
 def check_health(service: str) -> HealthCall:

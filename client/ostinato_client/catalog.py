@@ -101,6 +101,46 @@ class Model:
     architecture: Mapping[str, str]
 
 
+class ModelState(StrEnum):
+    """What has become of a bundle."""
+
+    AVAILABLE = "available"
+    """The repository has it; it is not loaded."""
+    LOADED = "loaded"
+    """Requests find it."""
+    DRAINING = "draining"
+    """Only requests that began on it still have it."""
+    REFUSED = "refused"
+    """It was tried and is not what its manifest says, or cannot be served there."""
+    UNSPECIFIED = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryEntry:
+    """A version of a model that the server's repository has, or that is in its memory.
+
+    Attributes:
+        model: Name of the model.
+        version: Version of the model.
+        state: What has become of it.
+        reason: Why its bundle, as it is now, was refused; empty if it was not.
+    """
+
+    model: str
+    version: int
+    state: ModelState
+    reason: str
+
+
+_STATES: Mapping[int, ModelState] = MappingProxyType(
+    {
+        models_pb2.MODEL_STATE_AVAILABLE: ModelState.AVAILABLE,
+        models_pb2.MODEL_STATE_LOADED: ModelState.LOADED,
+        models_pb2.MODEL_STATE_DRAINING: ModelState.DRAINING,
+        models_pb2.MODEL_STATE_REFUSED: ModelState.REFUSED,
+    }
+)
+
 _TASKS: Mapping[int, Task] = MappingProxyType(
     {
         models_pb2.TASK_GENERATION: Task.GENERATION,
@@ -142,6 +182,12 @@ def model_from(message: models_pb2.Model) -> Model:
         device=message.device,
         architecture=dict(message.architecture),
     )
+
+
+def entry_from(message: models_pb2.RepositoryEntry) -> RepositoryEntry:
+    """The value that stands for a message."""
+    state = _STATES.get(message.state, ModelState.UNSPECIFIED)
+    return RepositoryEntry(message.model, message.version, state, message.reason)
 
 
 def _tensors(messages: Iterable[models_pb2.TensorSignature]) -> tuple[TensorSignature, ...]:

@@ -11,7 +11,7 @@ import grpc
 from ostinato.v1 import sentiment_pb2
 from ostinato_client import calls, requests
 from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
-from ostinato_client.catalog import Model
+from ostinato_client.catalog import Model, RepositoryEntry
 from ostinato_client.channels import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_SECONDS,
@@ -311,6 +311,46 @@ class Client:
         """
         return self._unary(calls.get_model(name, version), timeout)
 
+    def repository(self, *, timeout: float | None = None) -> list[RepositoryEntry]:
+        """What the server's repository holds and what has become of each bundle, sorted by name, then version.
+
+        ::
+
+            print([entry for entry in client.repository() if entry.reason])
+        """
+        return self._unary(calls.list_repository(), timeout)
+
+    def load_model(self, name: str, *, version: int | None = None, timeout: float | None = None) -> list[Model]:
+        """Loads a version of a model beside those that are served; gives what is served of the model then.
+
+        ::
+
+            client.load_model("char-lm")
+
+        The server must run with ``--model-control explicit``. A bundle that is refused raises Refused, and what was
+        served before still is.
+
+        Args:
+            name: Name of the model.
+            version: Its version; when None, the server's version policy decides what of the model is served.
+            timeout: Seconds allowed for the call; the client's when None. The server loads on when it is over.
+        """
+        return self._unary(calls.load_model(name, version), timeout)
+
+    def unload_model(self, name: str, *, version: int | None = None, timeout: float | None = None) -> list[Model]:
+        """Stops serving a version of a model, or all of it; gives what is still served. Requests that run go on.
+
+        ::
+
+            client.unload_model("char-lm", version=1)
+
+        Args:
+            name: Name of the model.
+            version: Its version; all when None.
+            timeout: Seconds allowed for the call; the client's when None.
+        """
+        return self._unary(calls.unload_model(name, version), timeout)
+
     def is_ready(self, service: str = "", *, timeout: float | None = None) -> bool:
         """Whether the server takes requests now, by ``grpc.health.v1``.
 
@@ -319,7 +359,7 @@ class Client:
             client.is_ready("ostinato.v1.TranslationService")
 
         Args:
-            service: Full name of a service; the whole server when empty.
+            service: Full name of a service, or the name of a model; the whole server when empty.
             timeout: Seconds allowed for the call; the client's when None.
         """
         return self._unary(calls.check_health(service), timeout)

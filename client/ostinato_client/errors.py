@@ -13,7 +13,8 @@ The tree::
      ├─ InvalidRequest        a field is out of its limits; the request will never work as it is
      ├─ ModelNotFound         the server has no such model or version
      ├─ Unauthenticated       the server wants a token, or another one
-     ├─ PermissionDenied      the token's role does not go that far
+     ├─ PermissionDenied      the token's role does not go that far, or the server allows it to nobody
+     ├─ Refused               the server will not do it: the model's bundle is not sound
      ├─ Overloaded            the queue is full, or this caller has its share; says when to come back
      ├─ Unavailable           the server is draining, or not ready
      │   └─ ConnectionFailed  nobody answers, or the connection broke
@@ -36,6 +37,7 @@ __all__ = [
     "OstinatoError",
     "Overloaded",
     "PermissionDenied",
+    "Refused",
     "ServerError",
     "Unauthenticated",
     "Unavailable",
@@ -96,7 +98,11 @@ class Unauthenticated(OstinatoError):
 
 
 class PermissionDenied(OstinatoError):
-    """The token is known, but its role does not go that far."""
+    """The token's role does not go that far, or the server runs in a mode that allows it to nobody."""
+
+
+class Refused(OstinatoError):
+    """The server will not do it: the model's bundle is not sound, or nothing is there to unload."""
 
 
 class Overloaded(OstinatoError):

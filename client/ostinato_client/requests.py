@@ -150,6 +150,24 @@ def get_model_request(name: str, *, version: int | None) -> models_pb2.GetModelR
     return models_pb2.GetModelRequest(model=_text("model", name), version=_count("version", version))
 
 
+def load_model_request(name: str, *, version: int | None) -> models_pb2.LoadModelRequest:
+    """The message for ``load_model``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return models_pb2.LoadModelRequest(model=_text("model", name), version=_count("version", version))
+
+
+def unload_model_request(name: str, *, version: int | None) -> models_pb2.UnloadModelRequest:
+    """The message for ``unload_model``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return models_pb2.UnloadModelRequest(model=_text("model", name), version=_count("version", version))
+
+
 def _priority(name: PriorityName | None) -> generation_pb2.Priority.ValueType:
     if name not in PRIORITIES:
         raise _invalid("priority", f"must be high, normal or low (got {name!r})")

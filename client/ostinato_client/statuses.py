@@ -19,6 +19,7 @@ from ostinato_client.errors import (
     OstinatoError,
     Overloaded,
     PermissionDenied,
+    Refused,
     ServerError,
     Unauthenticated,
     Unavailable,
@@ -53,6 +54,8 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
             return Unauthenticated(message, reason=reason)
         case grpc.StatusCode.PERMISSION_DENIED:
             return PermissionDenied(message, reason=reason)
+        case grpc.StatusCode.FAILED_PRECONDITION:
+            return Refused(message, reason=reason)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(message, retry_after_seconds=_retry_after_seconds(details), reason=reason)
         case grpc.StatusCode.UNAVAILABLE:

@@ -4,7 +4,7 @@ A bundle is a folder ``<repository>/<model>/<version>/`` with a manifest, canoni
 graphs. This package reads, checks and describes such folders; it needs neither torch nor gRPC.
 """
 
-from ostinato_bundle.bundle import Bundle, discover, file_sha256, open_bundle
+from ostinato_bundle.bundle import TOKENIZER, Bundle, Fingerprint, discover, file_sha256, fingerprint, open_bundle
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.manifest import (
     Artifact,
@@ -20,11 +20,13 @@ from ostinato_bundle.manifest import (
 )
 
 __all__ = [
+    "TOKENIZER",
     "Artifact",
     "Bundle",
     "BundleError",
     "Evaluation",
     "FileRecord",
+    "Fingerprint",
     "Graph",
     "Limits",
     "Manifest",
@@ -34,5 +36,6 @@ __all__ = [
     "TokenizerFacts",
     "discover",
     "file_sha256",
+    "fingerprint",
     "open_bundle",
 ]

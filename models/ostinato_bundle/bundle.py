@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ostinato_bundle.errors import BundleError
-from ostinato_bundle.manifest import Artifact, Manifest
+from ostinato_bundle.formats import check_safetensors, check_torchscript
+from ostinato_bundle.manifest import MAX_FILES, Artifact, Manifest
 
 MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+"""A folder's name is its version as the manifest writes it."""
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+"""Name, size, ctime in nanoseconds and inode of each file; a copy may carry the mtime over, but never the ctime."""
+
 MAX_MANIFEST_BYTES = 1 << 20
 """A real manifest is some ten kilobytes; a larger file is no manifest."""
 
@@ -32,7 +43,25 @@ class Bundle:
     @property
     def tokenizer_path(self) -> Path:
         """The tokenizer file."""
-        return self.path / "tokenizer.json"
+        return self.path / TOKENIZER
+
+    def read(self, name: str) -> bytes:
+        """A file's content, which is what was verified even if the file has been written to since.
+
+        Raises:
+            BundleError: The manifest does not list it, or it has changed.
+        """
+        file, record = self.path / name, self.manifest.files.get(name)
+        if record is None:
+            raise BundleError(file, "is not listed in the manifest")
+        try:
+            with file.open("rb") as opened:
+                content = opened.read(record.bytes + 1)
+        except OSError as error:
+            raise BundleError(file, f"cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            raise BundleError(file, "has changed since it was verified")
+        return content
 
     def graph_path(self, graph: str, artifact: Artifact) -> Path:
         """The file that holds a graph for a runtime.
@@ -53,10 +82,13 @@ def open_bundle(path: Path) -> Bundle:
         path: The folder ``<repository>/<model>/<version>``.
 
     Raises:
-        BundleError: The manifest is missing, malformed or too large, or a file is missing, links elsewhere or has
-            another sha256 than the manifest says.
+        BundleError: The manifest is missing, malformed or too large, a file is missing, links elsewhere or has
+            another sha256 than the manifest says, weights or TorchScript are something else, or there are too many
+            files.
     """
     manifest = _read_manifest(path / MANIFEST)
+    if len(fingerprint(path)) > MAX_FILES:
+        raise BundleError(path, f"holds more than {MAX_FILES} files")
     for name, record in manifest.files.items():
         file = path / name
         if file.is_symlink() or not file.is_file():
@@ -66,6 +98,7 @@ def open_bundle(path: Path) -> Bundle:
             raise BundleError(file, f"has {size} bytes, the manifest says {record.bytes}")
         if file_sha256(file) != record.sha256:
             raise BundleError(file, "has another sha256 than the manifest says")
+    _check_formats(path, manifest)
     return Bundle(path, manifest)
 
 
@@ -78,8 +111,22 @@ def discover(repository: Path) -> Iterator[Path]:
     if not repository.is_dir():
         raise BundleError(repository, "is no folder")
     for model in sorted(folder for folder in repository.iterdir() if folder.is_dir()):
-        versions = [folder for folder in model.iterdir() if folder.name.isdecimal() and folder.is_dir()]
+        versions = [folder for folder in model.iterdir() if _VERSION.fullmatch(folder.name) and folder.is_dir()]
         yield from sorted(versions, key=lambda folder: int(folder.name))
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """The files of a bundle folder as the file system knows them, unopened: other after any of them was written.
+
+    Nothing if there is no such folder.
+    """
+    try:
+        with os.scandir(path) as entries:
+            files = list(islice(entries, MAX_FILES + 1))
+            stats = [(file.name, file.stat(follow_symlinks=False)) for file in files]
+    except OSError:
+        return ()
+    return tuple(sorted((name, stat.st_size, stat.st_ctime_ns, stat.st_ino) for name, stat in stats))
 
 
 def file_sha256(path: Path) -> str:
@@ -88,14 +135,25 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _check_formats(path: Path, manifest: Manifest) -> None:
+    for name in manifest.files:
+        if name.endswith(".safetensors"):
+            check_safetensors(path / name)
+    for name in sorted({graph.artifacts.get("torchscript", "") for graph in manifest.graphs.values()} - {""}):
+        check_torchscript(path / name)
+
+
 def _read_manifest(path: Path) -> Manifest:
+    if path.is_symlink():
+        raise BundleError(path, "is a link; a manifest lies in its bundle")
     if not path.is_file():
-        raise BundleError(path, "is missing")
-    size = path.stat().st_size
-    if size > MAX_MANIFEST_BYTES:
-        raise BundleError(path, f"has {size} bytes; a manifest has at most {MAX_MANIFEST_BYTES}")
+        raise BundleError(path, "is missing; it is written last, so the bundle is not complete")
+    with path.open("rb") as file:
+        content = file.read(MAX_MANIFEST_BYTES + 1)
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise BundleError(path, f"has {path.stat().st_size} bytes; a manifest has at most {MAX_MANIFEST_BYTES}")
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "manifest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -9,6 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 FORMAT_VERSION = 1
 """Version of this schema; a bundle of another one is refused."""
+
+MAX_FILES = 256
+"""A bundle has some ten files; a folder with more than this is none."""
+
+MAX_FILE_BYTES = 1 << 33
+"""8 GiB: larger than any recurrent network, small enough to read."""
+
+MAX_ROW_ELEMENTS = 1 << 24
+"""Numbers that a stream's state may hold: 64 MiB, where a large LSTM has some thousands."""
 
 Task = Literal["generation", "sentiment", "translation"]
 Artifact = Literal["onnx-int8", "onnx", "torchscript"]
@@ -60,6 +70,16 @@ class Graph(_Record):
     def memory(self) -> tuple[Tensor, ...]:
         """The per-stream constants that the graph takes: inputs named ``memory_0``, …, shape (batch, source, …)."""
         return tuple(tensor for tensor in self.inputs if re.fullmatch(r"memory_\d+", tensor.name))
+
+    @model_validator(mode="after")
+    def _rows_are_small(self) -> Graph:
+        for tensors in (self.inputs, self.outputs):
+            held = sum(math.prod(max(size, 1) for size in tensor.shape) for tensor in tensors)
+            if held > MAX_ROW_ELEMENTS:
+                raise ValueError(
+                    f"the tensors hold {held} numbers for each row; at most {MAX_ROW_ELEMENTS} are allowed"
+                )
+        return self
 
     @model_validator(mode="after")
     def _state_returns(self) -> Graph:
@@ -145,7 +165,7 @@ class FileRecord(_Record):
     """A file of the bundle."""
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, le=MAX_FILE_BYTES)]
 
 
 class Manifest(_Record):
@@ -164,7 +184,7 @@ class Manifest(_Record):
     parity: tuple[Parity, ...] = ()
     evaluation: tuple[Evaluation, ...] = ()
     provenance: Provenance
-    files: dict[FileName, FileRecord]
+    files: Annotated[dict[FileName, FileRecord], Field(max_length=MAX_FILES)]
 
     @field_validator("format_version")
     @classmethod

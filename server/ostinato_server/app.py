@@ -24,18 +24,18 @@ from ostinato.v1 import (
     translation_pb2,
     translation_pb2_grpc,
 )
-from ostinato_bundle import Manifest, discover
 from ostinato_server.config import ServerConfig
-from ostinato_server.engine.observer import EngineObserver
-from ostinato_server.errors import StartupError
+from ostinato_server.errors import NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.loader import Loader
-from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.versions import read_policies
 from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
+from ostinato_server.rpc.health import ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
@@ -53,7 +53,7 @@ SERVICES = tuple(
 )
 
 _STOP_SECONDS = 5.0
-"""Time for the last bytes and threads once all streams have ended."""
+"""Time for the metrics port to close."""
 
 
 @dataclass(slots=True)
@@ -63,25 +63,28 @@ class Server:
     Attributes:
         address: Host and port of gRPC.
         metrics_url: Where Prometheus scrapes.
+        lifecycle: Loads and unloads models.
     """
 
     address: str
     metrics_url: str
+    lifecycle: Lifecycle
     _grpc: grpc.aio.Server
     _health: health.aio.HealthServicer
     _guard: Guard
-    _models: list[LoadedModel]
+    _polling: asyncio.Task[None] | None
     _metrics: tuple[HTTPServer, Thread]
     _grace_seconds: float
 
     async def stop(self) -> None:
         """Drains and stops: health says NOT_SERVING, running requests have the grace period, new ones are refused."""
         await self._health.enter_graceful_shutdown()
+        if self._polling is not None:
+            self._polling.cancel()
         if not await self._guard.drain(self._grace_seconds):
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
         await self._grpc.stop(0)
-        for model in self._models:
-            await asyncio.to_thread(model.worker.stop, _STOP_SECONDS)
+        await self.lifecycle.close()
         server, thread = self._metrics
         server.shutdown()
         server.server_close()
@@ -93,53 +96,70 @@ async def start(config: ServerConfig) -> Server:
 
     Raises:
         StartupError: It cannot start as configured.
-        BundleError: A bundle of the repository is refused.
+        BundleError: A bundle of the repository is refused, and models do not change later.
     """
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
-    models = await asyncio.to_thread(_load_models, config, metrics, asyncio.get_running_loop())
+    catalog = Catalog()
+    checker = health.aio.HealthServicer()
+    lifecycle = await _load_models(config, metrics, catalog, ModelHealth(checker))
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
-    desk = Desk(Catalog(models), metrics, time.monotonic, config.max_deadline_seconds)
+    desk = Desk(catalog, metrics, time.monotonic, config.max_deadline_seconds)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
-    models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(desk.catalog), server)
-    checker = health.aio.HealthServicer()
+    models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(catalog, lifecycle, config.model_control), server)
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = listen(server, config, credentials)
-    metrics_http = _serve_metrics(config, registry)
+    try:
+        port = listen(server, config, credentials)
+        metrics_http = _serve_metrics(config, registry)
+    except StartupError:
+        await lifecycle.close()
+        raise
     await server.start()
     for service in ("", *SERVICES):
         await checker.set(service, health_pb2.HealthCheckResponse.SERVING)
+    polls = config.model_control == "poll"
+    polling = asyncio.create_task(lifecycle.poll(config.poll_seconds)) if polls else None
     return Server(
         address=f"{url_host(config.host)}:{port}",
         metrics_url=f"http://{url_host(config.host)}:{metrics_http[0].server_port}/metrics",
+        lifecycle=lifecycle,
         _grpc=server,
         _health=checker,
         _guard=guard,
-        _models=models,
+        _polling=polling,
         _metrics=metrics_http,
         _grace_seconds=config.grace_seconds,
     )
 
 
-def _load_models(config: ServerConfig, metrics: ServerMetrics, loop: asyncio.AbstractEventLoop) -> list[LoadedModel]:
-    def observe(manifest: Manifest, runtime: str, device: str) -> EngineObserver:
-        info = {"version": str(manifest.version), "task": manifest.task, "runtime": runtime, "device": device}
-        return metrics.model_loaded(manifest.name, info)
-
-    loader = Loader(config, observe, loop)
-    models = [loader.load(path) for path in discover(config.repository)]
-    if not models:
-        raise StartupError(f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)")
-    for model in models:
-        logger.info("loaded %s version %d (%s, %s)", model.name, model.version, model.runtime, model.device)
-    return models
+async def _load_models(config: ServerConfig, metrics: ServerMetrics, catalog: Catalog, told: ModelHealth) -> Lifecycle:
+    """Loads the repository; only a server whose models cannot change later insists on having all of them, and one."""
+    lifecycle = Lifecycle(
+        config.repository,
+        read_policies(config.versions),
+        Loader(config, metrics.engine, asyncio.get_running_loop()),
+        catalog,
+        metrics,
+        told.tell,
+    )
+    final = config.model_control == "none"
+    try:
+        await lifecycle.start(strict=final)
+    except NoRepository as error:
+        raise StartupError(str(error)) from error
+    if not catalog.all():
+        message = f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)"
+        if final:
+            raise StartupError(message)
+        logger.warning("%s", message)
+    return lifecycle
 
 
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:

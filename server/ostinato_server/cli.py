@@ -130,6 +130,26 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     help="The least severity that is logged; info has a line for every call.",
 )
 @_switch("--log-text", "log_text", "Log the texts of requests too.")
+@click.option(
+    "--versions",
+    multiple=True,
+    metavar="[NAME=]POLICY",
+    help="Versions of a model to serve: latest:N, all, or numbers such as 3,5. NAME= is one model's; repeatable.  "
+    "[default: latest:1]",
+)
+@_option(
+    "--model-control",
+    "model_control",
+    click.Choice(["none", "poll", "explicit"]),
+    "When models come and go: at start only, as the repository changes, or on request.",
+)
+@_option(
+    "--poll-seconds",
+    "poll_seconds",
+    click.FloatRange(0.1, 86_400),
+    "Time between two looks at the repository, with --model-control poll.",
+    metavar="SECONDS",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
 def serve(repository: Path | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""

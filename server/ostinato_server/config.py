@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
+from ostinato_server.repository.versions import read_policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,10 @@ class ServerConfig:
         max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
         min_ping_interval_seconds: A connection without data that pings more often than this is closed.
         log_text: Whether the log holds the texts of requests.
+        versions: Which versions of a model are served, as ``repository.versions.read_policies`` reads them.
+        model_control: ``none``: models are loaded at start only; ``poll``: the repository is looked at now and then;
+            ``explicit``: models are loaded and unloaded on request.
+        poll_seconds: Time between two looks at the repository.
     """
 
     repository: Path
@@ -63,6 +68,9 @@ class ServerConfig:
     max_connection_age_seconds: float = 3600.0
     min_ping_interval_seconds: float = 10.0
     log_text: bool = False
+    versions: tuple[str, ...] = ()
+    model_control: str = "none"
+    poll_seconds: float = 15.0
 
     def __post_init__(self) -> None:
         """Checks every value.
@@ -84,6 +92,7 @@ class ServerConfig:
             ("max_requests_per_caller", 1, 1_000_000),
             ("max_connection_age_seconds", 0, 1_000_000),
             ("min_ping_interval_seconds", 0, 86_400),
+            ("poll_seconds", 0.1, 86_400),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -91,6 +100,7 @@ class ServerConfig:
         for name, known in (
             ("device", ("auto", "cpu", "cuda")),
             ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),
+            ("model_control", ("none", "poll", "explicit")),
         ):
             if getattr(self, name) not in known:
                 raise StartupError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
@@ -98,3 +108,4 @@ class ServerConfig:
             raise StartupError("TLS needs both a certificate and its key")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise StartupError("clients can be asked for certificates only over TLS; give a certificate and its key")
+        read_policies(self.versions)

@@ -6,6 +6,10 @@
     ├── TooManyCalls        the caller has as many calls under way as it may
     ├── InvalidArgument     a field of the request is out of its limits
     ├── ModelNotFound       no model of that name and version is loaded
+    ├── BundleNotFound      the repository has no bundle of that name and version
+    ├── ModelRefused        the bundle is not what its manifest says, or cannot be served here
+    ├── NoRepository        the folder of the bundles cannot be read
+    ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
     ├── Overloaded          the queue is full; come back after a while
     ├── Draining            the server is shutting down
@@ -71,6 +75,46 @@ class ModelNotFound(ServerError):
         super().__init__(f"no model {wanted}; loaded: {loaded}")
         self.model = model
         self.version = version
+
+
+class BundleNotFound(ServerError):
+    """The repository has no bundle of that name and version."""
+
+    def __init__(self, model: str, version: int | None, available: tuple[int, ...]) -> None:
+        wanted = repr(model) if version is None else f"{model!r} version {version}"
+        versions = f"; it has version {', '.join(map(str, available))}" if available else ""
+        super().__init__(f"the repository has no model {wanted}{versions}")
+        self.model = model
+        self.version = version
+
+
+class ModelRefused(ServerError):
+    """A bundle is not what its manifest says, or cannot be served here.
+
+    Attributes:
+        reason: The file or folder at fault and what is wrong with it, in one line.
+    """
+
+    def __init__(self, model: str, version: int, reason: str) -> None:
+        super().__init__(f"model {model} version {version} is refused: {reason}")
+        self.model = model
+        self.version = version
+        self.reason = reason
+
+
+class NoRepository(ServerError):
+    """The folder of the bundles cannot be read; what is served stays."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the repository cannot be read: {reason}")
+
+
+class ControlDisabled(ServerError):
+    """Models are not loaded and unloaded on request."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(f"the server runs with --model-control {mode}; loading and unloading need explicit")
+        self.mode = mode
 
 
 class WrongTask(ServerError):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
+
+from ostinato_server.gap_histogram import GapHistogram
 
 TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
 """100 µs times 1.5, up to 97 s: a recurrent step is far below a transformer's."""
@@ -18,44 +16,14 @@ TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
 BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 256.0, 512.0, 1024.0)
 
 
-class GapHistogram(Collector):
-    """A histogram that takes a whole step's observations at once.
+class ModelInfo(NamedTuple):
+    """What tells a loaded model from another; each a label."""
 
-    The engine sees one gap per stream and step, tens of thousands a second. The library's own histogram takes a lock
-    and a search for each: 1.3 µs against 0.08 µs, measured in steps of 64 streams.
-
-    Args:
-        name: Name of the metric.
-        help_text: What it measures.
-        buckets: Upper edges in seconds, ascending.
-    """
-
-    def __init__(self, name: str, help_text: str, buckets: tuple[float, ...]) -> None:
-        self._name = name
-        self._help = help_text
-        self._edges = np.array(buckets)
-        self._counts: dict[str, NDArray[np.int64]] = {}
-        self._sums: dict[str, float] = {}
-
-    def add_model(self, model: str) -> None:
-        """Makes the series of a model."""
-        self._counts[model] = np.zeros(len(self._edges) + 1, np.int64)
-        self._sums[model] = 0.0
-
-    def observe(self, model: str, values: NDArray[np.float64]) -> None:
-        """Takes observations; called by the model's engine only, so that no lock is needed."""
-        places = np.searchsorted(self._edges, values, side="left")
-        self._counts[model] += np.bincount(places, minlength=len(self._edges) + 1)
-        self._sums[model] += float(values.sum())
-
-    def collect(self) -> Iterable[Metric]:
-        """Gives the histogram of every model."""
-        family = HistogramMetricFamily(self._name, self._help, labels=["model"])
-        names = [*map(floatToGoString, self._edges), "+Inf"]
-        for model, counts in self._counts.items():
-            buckets = list(zip(names, np.cumsum(counts).tolist(), strict=True))
-            family.add_metric([model], buckets, self._sums[model])
-        yield family
+    model: str
+    version: str
+    task: str
+    runtime: str
+    device: str
 
 
 class ServerMetrics:
@@ -98,7 +66,12 @@ class ServerMetrics:
         self.calls = histogram(
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
         )
-        self.info = gauge("model_info", "1 for every loaded model.", ("model", "version", "task", "runtime", "device"))
+        self.info = gauge("model_info", "1 for every loaded model.", ModelInfo._fields)
+        self.load_seconds = gauge(
+            "model_load_seconds", "Time that loading took, for every loaded model.", ("model", "version")
+        )
+        self.draining = gauge("model_versions_draining", "Versions that only finish what they began.", model)
+        self.changes = counter("model_changes_total", "Versions loaded, unloaded and refused.", ("model", "change"))
 
     def request_ended(self, model: str, task: str, outcome: str, seconds: float) -> None:
         """A request for a model ended."""
@@ -109,14 +82,36 @@ class ServerMetrics:
         """A call ended, whatever it asked for."""
         self.calls.labels(method, code).observe(seconds)
 
-    def model_loaded(self, model: str, info: Mapping[str, str]) -> EngineMetrics:
-        """A model is served from now on; gives what its engine reports to."""
-        self.info.labels(model=model, **info).set(1)
+    def engine(self, model: str) -> EngineMetrics:
+        """What a new engine of a model reports to."""
         return EngineMetrics(self, model)
+
+    def model_loaded(self, info: ModelInfo, seconds: float) -> None:
+        """Requests find a version from now on; to load it took so long."""
+        self.info.labels(*info).set(1)
+        self.load_seconds.labels(info.model, info.version).set(seconds)
+        self.changes.labels(info.model, "loaded").inc()
+
+    def model_refused(self, model: str) -> None:
+        """A bundle was refused."""
+        self.changes.labels(model, "refused").inc()
+
+    def model_draining(self, info: ModelInfo) -> None:
+        """Requests do not find a version any more; those that have it run to their ends."""
+        self.info.remove(*info)
+        self.load_seconds.remove(info.model, info.version)
+        self.draining.labels(info.model).inc()
+
+    def model_unloaded(self, info: ModelInfo) -> None:
+        """A version's last request has ended, and its engine with it."""
+        self.draining.labels(info.model).dec()
+        self.changes.labels(info.model, "unloaded").inc()
 
 
 class EngineMetrics:
-    """Reports of one model's engine (``engine.observer.EngineObserver``).
+    """Reports of one engine (``engine.observer.EngineObserver``).
+
+    A model's series are the sums over its engines: of a version that is served and of those that drain.
 
     Args:
         metrics: Where they go.
@@ -125,8 +120,9 @@ class EngineMetrics:
 
     def __init__(self, metrics: ServerMetrics, model: str) -> None:
         self._model = model
-        self._gaps = metrics.gaps
-        self._gaps.add_model(model)
+        self._histogram = metrics.gaps
+        self._gaps = self._histogram.open(model)
+        self._load = (0, 0, 0)
         self._first_token = metrics.first_token.labels(model)
         self._queue = metrics.queue.labels(model)
         self._batch = metrics.batch.labels(model)
@@ -156,10 +152,17 @@ class EngineMetrics:
         if generated:
             self._generated.inc(generated)
         if len(gaps):
-            self._gaps.observe(self._model, gaps)
+            self._gaps.observe(gaps)
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         """So many requests run, wait for a slot, and wait for their reader."""
-        self._running.set(running)
-        self._waiting.set(waiting)
-        self._parked.set(parked)
+        load = (running, waiting, parked)
+        for gauge, before, now in zip((self._running, self._waiting, self._parked), self._load, load, strict=True):
+            if now != before:
+                gauge.inc(now - before)
+        self._load = load
+
+    def ended(self) -> None:
+        """The engine has ended."""
+        self.load(0, 0, 0)
+        self._histogram.close(self._model, self._gaps)

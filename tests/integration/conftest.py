@@ -1,9 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.bundles import build_tiny_repository
-from tests.integration.harness import RunningServer, serving
+from tests.bundles import build_tiny_repository, build_tiny_version
+from tests.integration.harness import Generated, RunningServer, generate, serving, together
+from tests.integration.versions import STREAMS, References, ask, put
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +22,33 @@ def either_onnx(request: pytest.FixtureRequest, repository: Path) -> Iterator[Ru
 def server(repository: Path) -> Iterator[RunningServer]:
     with serving(repository) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Versions 1 to 3 of a model, each with weights of its own."""
+    folder = tmp_path_factory.mktemp("store")
+    for version in (1, 2, 3):
+        build_tiny_version(folder, "generation", version)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def references(store: Path) -> References:
+    """What each version writes when nothing comes or goes."""
+    wanted = [(version, seed) for version in (1, 2) for seed in range(STREAMS)]
+    with serving(store, versions=("all",)) as server:
+        calls: list[Callable[[], Generated]] = [
+            lambda version=version, seed=seed: generate(server, ask(seed, version))  # type: ignore[misc]
+            for version, seed in wanted
+        ]
+        texts = {key: result.text for key, result in zip(wanted, together(calls), strict=True)}
+    assert len(set(texts.values())) == len(wanted)
+    return texts
+
+
+@pytest.fixture
+def first_version(store: Path, tmp_path: Path) -> Path:
+    """A repository with version 1."""
+    put(store, tmp_path, 1)
+    return tmp_path

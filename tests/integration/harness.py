@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.request import urlopen
 
 import grpc
@@ -22,6 +22,7 @@ from ostinato.v1 import generation_pb2 as pb
 from ostinato.v1 import generation_pb2_grpc, models_pb2_grpc, sentiment_pb2_grpc, translation_pb2_grpc
 from ostinato_server.app import Server, start
 from ostinato_server.config import ServerConfig
+from ostinato_server.repository.lifecycle import Lifecycle
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class RunningServer(Stubs):
         self._thread.start()
         self._stopped = False
         try:
-            self._server: Server = self._call(start(config))
+            self._server: Server = self.wait(start(config))
         except BaseException:
             self._end_loop()
             raise
@@ -69,6 +70,15 @@ class RunningServer(Stubs):
             channel = grpc.secure_channel(self.address, credentials, options)
         with channel:
             yield Stubs(channel)
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What loads and unloads the server's models; its coroutines run through `wait`."""
+        return self._server.lifecycle
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the server's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_SECONDS)
 
     def begin_stop(self) -> Callable[[], None]:
         """Starts a graceful stop, as SIGTERM does; the result waits for its end."""
@@ -101,9 +111,6 @@ class RunningServer(Stubs):
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         return int(check(health_pb2.HealthCheckRequest(service=service), timeout=CALL_SECONDS).status)
-
-    def _call(self, coroutine: object) -> Server:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_SECONDS)  # type: ignore[arg-type]
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -11,7 +11,6 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
-from ostinato_bundle import BundleError
 from ostinato_server.app import SERVICES
 from ostinato_server.errors import DeviceUnavailable, StartupError
 
@@ -150,7 +149,7 @@ def test_repository_without_models_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_repository_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is no folder"), serving(tmp_path / "nowhere"):
+    with pytest.raises(StartupError, match=r"cannot be read: .+: is no folder"), serving(tmp_path / "nowhere"):
         pass
 
 

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from ostinato_client.catalog import Model, TensorSignature
+from ostinato_client.catalog import Model, RepositoryEntry, TensorSignature
 from ostinato_client.cli.options import connection_options, json_option, version_option
 from ostinato_client.cli.output import write_json, write_table
 from ostinato_client.client import Client
@@ -20,23 +20,70 @@ from ostinato_client.client import Client
 @click.command(epilog="Example: ostinato models char-lm")
 @click.argument("name", required=False)
 @version_option
+@click.option("--load", metavar="NAME", help="Load a model, in the version of --model-version or those of the policy.")
+@click.option("--unload", metavar="NAME", help="Stop serving a model, or one version of it; its requests run on.")
+@click.option("--repository", is_flag=True, help="List what the repository holds, loaded or not.")
 @connection_options
 @json_option
 def models(
-    *, connect: Callable[[], AbstractContextManager[Client]], as_json: bool, name: str | None, version: int | None
+    *,
+    connect: Callable[[], AbstractContextManager[Client]],
+    as_json: bool,
+    name: str | None,
+    version: int | None,
+    load: str | None,
+    unload: str | None,
+    repository: bool,
 ) -> None:
-    """List the models that the server serves, or describe the one called NAME."""
-    if name is None and version is not None:
+    """List the models that the server serves, or describe the one called NAME.
+
+    --load and --unload need a server that runs with --model-control explicit; they list what is served of the model
+    then.
+    """
+    if sum((name is not None, load is not None, unload is not None, repository)) > 1:
+        raise click.UsageError("Give one of NAME, --load, --unload and --repository.")
+    if version is not None and (repository or not (name or load or unload)):
         raise click.UsageError("--model-version needs the NAME of a model.")
     with connect() as client:
-        found = client.models() if name is None else [client.model(name, version=version)]
+        if repository:
+            show_repository(client.repository(), as_json=as_json)
+        elif name is not None:
+            show_model(client.model(name, version=version), as_json=as_json)
+        elif load is not None:
+            show_list(client.load_model(load, version=version), as_json=as_json)
+        elif unload is not None:
+            show_list(client.unload_model(unload, version=version), as_json=as_json)
+        else:
+            show_list(client.models(), as_json=as_json)
+
+
+def show_list(found: Sequence[Model], *, as_json: bool) -> None:
+    """Writes models, one a line."""
     if as_json:
         for model in found:
             write_json(model_record(model))
-    elif name is None:
-        print_list(found)
     else:
-        print_model(found[0])
+        print_list(found)
+
+
+def show_model(model: Model, *, as_json: bool) -> None:
+    """Writes all that is known of a model."""
+    if as_json:
+        write_json(model_record(model))
+    else:
+        print_model(model)
+
+
+def show_repository(entries: Sequence[RepositoryEntry], *, as_json: bool) -> None:
+    """Writes what the repository holds, a version a line."""
+    if as_json:
+        for entry in entries:
+            write_json({**dataclasses.asdict(entry), "state": entry.state.value})
+        return
+    table = Table("model", "version", "state", "reason", box=None, pad_edge=False)
+    for entry in entries:
+        table.add_row(*(Text(cell) for cell in (entry.model, str(entry.version), entry.state.value, entry.reason)))
+    write_table(table)
 
 
 LISTED_MEASURES = 2

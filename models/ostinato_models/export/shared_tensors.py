@@ -1,7 +1,7 @@
 """Storing once what several ONNX graphs of a bundle have in common.
 
 A step and a prefill hold the same recurrent weights, an encoder and a decoder the same embedding table. Large constants
-that occur in more than one graph go into a file beside them, as ONNX's external data; ONNX Runtime maps it into memory.
+that occur in more than one graph go into a file beside them, as ONNX's external data.
 """
 
 from __future__ import annotations

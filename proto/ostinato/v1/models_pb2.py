@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ostinato/v1/models.proto\x12\x0bostinato.v1\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.ostinato.v1.Model\"B\n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.ostinato.v1.Model\"\xb9\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x1f\n\x04task\x18\x03 \x01(\x0e\x32\x11.ostinato.v1.Task\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.ostinato.v1.ModelLimits\x12-\n\ttokenizer\x18\x07 \x01(\x0b\x32\x1a.ostinato.v1.TokenizerInfo\x12+\n\x06graphs\x18\x08 \x03(\x0b\x32\x1b.ostinato.v1.GraphSignature\x12\x32\n\x0b\x65valuations\x18\t \x03(\x0b\x32\x1d.ostinato.v1.EvaluationResult\x12\x0f\n\x07runtime\x18\n \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0b \x01(\t\x12:\n\x0c\x61rchitecture\x18\x0c \x03(\x0b\x32$.ostinato.v1.Model.ArchitectureEntry\x1a\x33\n\x11\x41rchitectureEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa6\x01\n\x0bModelLimits\x12\x1b\n\x13max_text_characters\x18\x01 \x01(\r\x12\x18\n\x10max_input_tokens\x18\x02 \x01(\r\x12\x16\n\x0emax_new_tokens\x18\x03 \x01(\r\x12\x15\n\rmax_beam_size\x18\x04 \x01(\r\x12\x18\n\x10max_alternatives\x18\x05 \x01(\r\x12\x17\n\x0fmax_batch_texts\x18\x06 \x01(\r\"d\n\rTokenizerInfo\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x17\n\x0fvocabulary_size\x18\x02 \x01(\r\x12\x1a\n\runknown_token\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_unknown_token\"{\n\x0eGraphSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x06inputs\x18\x02 \x03(\x0b\x32\x1c.ostinato.v1.TensorSignature\x12-\n\x07outputs\x18\x03 \x03(\x0b\x32\x1c.ostinato.v1.TensorSignature\"A\n\x0fTensorSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"U\n\x10\x45valuationResult\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x08\x64\x61ta_set\x18\x03 \x01(\t\x12\x0f\n\x07runtime\x18\x04 \x01(\t*[\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_GENERATION\x10\x01\x12\x12\n\x0eTASK_SENTIMENT\x10\x02\x12\x14\n\x10TASK_TRANSLATION\x10\x03\x32\xa6\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.ostinato.v1.ListModelsRequest\x1a\x1f.ostinato.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.ostinato.v1.GetModelRequest\x1a\x1d.ostinato.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ostinato/v1/models.proto\x12\x0bostinato.v1\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.ostinato.v1.Model\"B\n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.ostinato.v1.Model\"\x17\n\x15ListRepositoryRequest\"G\n\x16ListRepositoryResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.ostinato.v1.RepositoryEntry\"i\n\x0fRepositoryEntry\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.ostinato.v1.ModelState\x12\x0e\n\x06reason\x18\x04 \x01(\t\"C\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"7\n\x11LoadModelResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.ostinato.v1.Model\"E\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_version\"9\n\x13UnloadModelResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.ostinato.v1.Model\"\xb9\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x1f\n\x04task\x18\x03 \x01(\x0e\x32\x11.ostinato.v1.Task\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.ostinato.v1.ModelLimits\x12-\n\ttokenizer\x18\x07 \x01(\x0b\x32\x1a.ostinato.v1.TokenizerInfo\x12+\n\x06graphs\x18\x08 \x03(\x0b\x32\x1b.ostinato.v1.GraphSignature\x12\x32\n\x0b\x65valuations\x18\t \x03(\x0b\x32\x1d.ostinato.v1.EvaluationResult\x12\x0f\n\x07runtime\x18\n \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0b \x01(\t\x12:\n\x0c\x61rchitecture\x18\x0c \x03(\x0b\x32$.ostinato.v1.Model.ArchitectureEntry\x1a\x33\n\x11\x41rchitectureEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa6\x01\n\x0bModelLimits\x12\x1b\n\x13max_text_characters\x18\x01 \x01(\r\x12\x18\n\x10max_input_tokens\x18\x02 \x01(\r\x12\x16\n\x0emax_new_tokens\x18\x03 \x01(\r\x12\x15\n\rmax_beam_size\x18\x04 \x01(\r\x12\x18\n\x10max_alternatives\x18\x05 \x01(\r\x12\x17\n\x0fmax_batch_texts\x18\x06 \x01(\r\"d\n\rTokenizerInfo\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x17\n\x0fvocabulary_size\x18\x02 \x01(\r\x12\x1a\n\runknown_token\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_unknown_token\"{\n\x0eGraphSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x06inputs\x18\x02 \x03(\x0b\x32\x1c.ostinato.v1.TensorSignature\x12-\n\x07outputs\x18\x03 \x03(\x0b\x32\x1c.ostinato.v1.TensorSignature\"A\n\x0fTensorSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"U\n\x10\x45valuationResult\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x08\x64\x61ta_set\x18\x03 \x01(\t\x12\x0f\n\x07runtime\x18\x04 \x01(\t*\x8f\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15MODEL_STATE_AVAILABLE\x10\x01\x12\x16\n\x12MODEL_STATE_LOADED\x10\x02\x12\x18\n\x14MODEL_STATE_DRAINING\x10\x03\x12\x17\n\x13MODEL_STATE_REFUSED\x10\x04*[\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_GENERATION\x10\x01\x12\x12\n\x0eTASK_SENTIMENT\x10\x02\x12\x14\n\x10TASK_TRANSLATION\x10\x03\x32\x9f\x03\n\x0cModelService\x12M\n\nListModels\x12\x1e.ostinato.v1.ListModelsRequest\x1a\x1f.ostinato.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.ostinato.v1.GetModelRequest\x1a\x1d.ostinato.v1.GetModelResponse\x12Y\n\x0eListRepository\x12\".ostinato.v1.ListRepositoryRequest\x1a#.ostinato.v1.ListRepositoryResponse\x12J\n\tLoadModel\x12\x1d.ostinato.v1.LoadModelRequest\x1a\x1e.ostinato.v1.LoadModelResponse\x12P\n\x0bUnloadModel\x12\x1f.ostinato.v1.UnloadModelRequest\x1a .ostinato.v1.UnloadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODEL_ARCHITECTUREENTRY']._loaded_options = None
   _globals['_MODEL_ARCHITECTUREENTRY']._serialized_options = b'8\001'
-  _globals['_TASK']._serialized_start=1237
-  _globals['_TASK']._serialized_end=1328
+  _globals['_MODELSTATE']._serialized_start=1699
+  _globals['_MODELSTATE']._serialized_end=1842
+  _globals['_TASK']._serialized_start=1844
+  _globals['_TASK']._serialized_end=1935
   _globals['_LISTMODELSREQUEST']._serialized_start=41
   _globals['_LISTMODELSREQUEST']._serialized_end=60
   _globals['_LISTMODELSRESPONSE']._serialized_start=62
@@ -43,20 +45,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST']._serialized_end=186
   _globals['_GETMODELRESPONSE']._serialized_start=188
   _globals['_GETMODELRESPONSE']._serialized_end=241
-  _globals['_MODEL']._serialized_start=244
-  _globals['_MODEL']._serialized_end=685
-  _globals['_MODEL_ARCHITECTUREENTRY']._serialized_start=634
-  _globals['_MODEL_ARCHITECTUREENTRY']._serialized_end=685
-  _globals['_MODELLIMITS']._serialized_start=688
-  _globals['_MODELLIMITS']._serialized_end=854
-  _globals['_TOKENIZERINFO']._serialized_start=856
-  _globals['_TOKENIZERINFO']._serialized_end=956
-  _globals['_GRAPHSIGNATURE']._serialized_start=958
-  _globals['_GRAPHSIGNATURE']._serialized_end=1081
-  _globals['_TENSORSIGNATURE']._serialized_start=1083
-  _globals['_TENSORSIGNATURE']._serialized_end=1148
-  _globals['_EVALUATIONRESULT']._serialized_start=1150
-  _globals['_EVALUATIONRESULT']._serialized_end=1235
-  _globals['_MODELSERVICE']._serialized_start=1331
-  _globals['_MODELSERVICE']._serialized_end=1497
+  _globals['_LISTREPOSITORYREQUEST']._serialized_start=243
+  _globals['_LISTREPOSITORYREQUEST']._serialized_end=266
+  _globals['_LISTREPOSITORYRESPONSE']._serialized_start=268
+  _globals['_LISTREPOSITORYRESPONSE']._serialized_end=339
+  _globals['_REPOSITORYENTRY']._serialized_start=341
+  _globals['_REPOSITORYENTRY']._serialized_end=446
+  _globals['_LOADMODELREQUEST']._serialized_start=448
+  _globals['_LOADMODELREQUEST']._serialized_end=515
+  _globals['_LOADMODELRESPONSE']._serialized_start=517
+  _globals['_LOADMODELRESPONSE']._serialized_end=572
+  _globals['_UNLOADMODELREQUEST']._serialized_start=574
+  _globals['_UNLOADMODELREQUEST']._serialized_end=643
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=645
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=702
+  _globals['_MODEL']._serialized_start=705
+  _globals['_MODEL']._serialized_end=1146
+  _globals['_MODEL_ARCHITECTUREENTRY']._serialized_start=1095
+  _globals['_MODEL_ARCHITECTUREENTRY']._serialized_end=1146
+  _globals['_MODELLIMITS']._serialized_start=1149
+  _globals['_MODELLIMITS']._serialized_end=1315
+  _globals['_TOKENIZERINFO']._serialized_start=1317
+  _globals['_TOKENIZERINFO']._serialized_end=1417
+  _globals['_GRAPHSIGNATURE']._serialized_start=1419
+  _globals['_GRAPHSIGNATURE']._serialized_end=1542
+  _globals['_TENSORSIGNATURE']._serialized_start=1544
+  _globals['_TENSORSIGNATURE']._serialized_end=1609
+  _globals['_EVALUATIONRESULT']._serialized_start=1611
+  _globals['_EVALUATIONRESULT']._serialized_end=1696
+  _globals['_MODELSERVICE']._serialized_start=1938
+  _globals['_MODELSERVICE']._serialized_end=2353
 # @@protoc_insertion_point(module_scope)

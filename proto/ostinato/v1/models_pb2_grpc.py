@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """Tells what the server serves.
+    """Tells what the server serves, and changes it where the server allows that.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,25 @@ class ModelServiceStub:
                 request_serializer=ostinato_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=ostinato_dot_v1_dot_models__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.ListRepository = channel.unary_unary(
+                '/ostinato.v1.ModelService/ListRepository',
+                request_serializer=ostinato_dot_v1_dot_models__pb2.ListRepositoryRequest.SerializeToString,
+                response_deserializer=ostinato_dot_v1_dot_models__pb2.ListRepositoryResponse.FromString,
+                _registered_method=True)
+        self.LoadModel = channel.unary_unary(
+                '/ostinato.v1.ModelService/LoadModel',
+                request_serializer=ostinato_dot_v1_dot_models__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=ostinato_dot_v1_dot_models__pb2.LoadModelResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/ostinato.v1.ModelService/UnloadModel',
+                request_serializer=ostinato_dot_v1_dot_models__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=ostinato_dot_v1_dot_models__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
-    """Tells what the server serves.
+    """Tells what the server serves, and changes it where the server allows that.
     """
 
     def ListModels(self, request, context):
@@ -60,6 +75,31 @@ class ModelServiceServicer:
 
     def GetModel(self, request, context):
         """Describes one model. NOT_FOUND when there is no such model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRepository(self, request, context):
+        """Tells what the repository holds and what has become of each bundle.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadModel(self, request, context):
+        """Loads a version of a model beside those that are served; without a version, brings the model to the server's version
+        policy. Answers when new requests find it. NOT_FOUND when the repository has no such bundle, FAILED_PRECONDITION when
+        it is refused, in which case what was served before still is. PERMISSION_DENIED unless the server runs with
+        --model-control explicit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Stops serving a version of a model; without a version, all of them. Requests that run end as they would have.
+        NOT_FOUND when it is not loaded. PERMISSION_DENIED unless the server runs with --model-control explicit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +118,21 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=ostinato_dot_v1_dot_models__pb2.GetModelRequest.FromString,
                     response_serializer=ostinato_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
             ),
+            'ListRepository': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRepository,
+                    request_deserializer=ostinato_dot_v1_dot_models__pb2.ListRepositoryRequest.FromString,
+                    response_serializer=ostinato_dot_v1_dot_models__pb2.ListRepositoryResponse.SerializeToString,
+            ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=ostinato_dot_v1_dot_models__pb2.LoadModelRequest.FromString,
+                    response_serializer=ostinato_dot_v1_dot_models__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=ostinato_dot_v1_dot_models__pb2.UnloadModelRequest.FromString,
+                    response_serializer=ostinato_dot_v1_dot_models__pb2.UnloadModelResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'ostinato.v1.ModelService', rpc_method_handlers)
@@ -87,7 +142,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """Tells what the server serves.
+    """Tells what the server serves, and changes it where the server allows that.
     """
 
     @staticmethod
@@ -134,6 +189,87 @@ class ModelService:
             '/ostinato.v1.ModelService/GetModel',
             ostinato_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
             ostinato_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRepository(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ostinato.v1.ModelService/ListRepository',
+            ostinato_dot_v1_dot_models__pb2.ListRepositoryRequest.SerializeToString,
+            ostinato_dot_v1_dot_models__pb2.ListRepositoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ostinato.v1.ModelService/LoadModel',
+            ostinato_dot_v1_dot_models__pb2.LoadModelRequest.SerializeToString,
+            ostinato_dot_v1_dot_models__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ostinato.v1.ModelService/UnloadModel',
+            ostinato_dot_v1_dot_models__pb2.UnloadModelRequest.SerializeToString,
+            ostinato_dot_v1_dot_models__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelServiceStub:
-    """Tells what the server serves."""
+    """Tells what the server serves, and changes it where the server allows that."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,43 @@ class ModelServiceStub:
     """Lists the loaded models."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]
     """Describes one model. NOT_FOUND when there is no such model."""
+    ListRepository: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListRepositoryRequest, _models_pb2.ListRepositoryResponse]
+    """Tells what the repository holds and what has become of each bundle."""
+    LoadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.LoadModelResponse]
+    """Loads a version of a model beside those that are served; without a version, brings the model to the server's version
+    policy. Answers when new requests find it. NOT_FOUND when the repository has no such bundle, FAILED_PRECONDITION when
+    it is refused, in which case what was served before still is. PERMISSION_DENIED unless the server runs with
+    --model-control explicit.
+    """
+    UnloadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.UnloadModelResponse]
+    """Stops serving a version of a model; without a version, all of them. Requests that run end as they would have.
+    NOT_FOUND when it is not loaded. PERMISSION_DENIED unless the server runs with --model-control explicit.
+    """
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
-    """Tells what the server serves."""
+    """Tells what the server serves, and changes it where the server allows that."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_models_pb2.ListModelsRequest, _models_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the loaded models."""
     GetModel: _aio.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]  # type: ignore[assignment]
     """Describes one model. NOT_FOUND when there is no such model."""
+    ListRepository: _aio.UnaryUnaryMultiCallable[_models_pb2.ListRepositoryRequest, _models_pb2.ListRepositoryResponse]  # type: ignore[assignment]
+    """Tells what the repository holds and what has become of each bundle."""
+    LoadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.LoadModelResponse]  # type: ignore[assignment]
+    """Loads a version of a model beside those that are served; without a version, brings the model to the server's version
+    policy. Answers when new requests find it. NOT_FOUND when the repository has no such bundle, FAILED_PRECONDITION when
+    it is refused, in which case what was served before still is. PERMISSION_DENIED unless the server runs with
+    --model-control explicit.
+    """
+    UnloadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.UnloadModelResponse]  # type: ignore[assignment]
+    """Stops serving a version of a model; without a version, all of them. Requests that run end as they would have.
+    NOT_FOUND when it is not loaded. PERMISSION_DENIED unless the server runs with --model-control explicit.
+    """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells what the server serves."""
+    """Tells what the server serves, and changes it where the server allows that."""
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -66,5 +90,35 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.GetModelResponse, _abc.Awaitable[_models_pb2.GetModelResponse]]:
         """Describes one model. NOT_FOUND when there is no such model."""
+
+    @_abc_1.abstractmethod
+    def ListRepository(
+        self,
+        request: _models_pb2.ListRepositoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ListRepositoryResponse, _abc.Awaitable[_models_pb2.ListRepositoryResponse]]:
+        """Tells what the repository holds and what has become of each bundle."""
+
+    @_abc_1.abstractmethod
+    def LoadModel(
+        self,
+        request: _models_pb2.LoadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.LoadModelResponse, _abc.Awaitable[_models_pb2.LoadModelResponse]]:
+        """Loads a version of a model beside those that are served; without a version, brings the model to the server's version
+        policy. Answers when new requests find it. NOT_FOUND when the repository has no such bundle, FAILED_PRECONDITION when
+        it is refused, in which case what was served before still is. PERMISSION_DENIED unless the server runs with
+        --model-control explicit.
+        """
+
+    @_abc_1.abstractmethod
+    def UnloadModel(
+        self,
+        request: _models_pb2.UnloadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.UnloadModelResponse, _abc.Awaitable[_models_pb2.UnloadModelResponse]]:
+        """Stops serving a version of a model; without a version, all of them. Requests that run end as they would have.
+        NOT_FOUND when it is not loaded. PERMISSION_DENIED unless the server runs with --model-control explicit.
+        """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

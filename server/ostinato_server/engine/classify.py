@@ -152,6 +152,10 @@ class ClassifyClient:
         self._engine = engine
         self._loop = loop
 
+    def disconnect(self) -> None:
+        """Lets go of an engine that has ended: the two hold each other."""
+        self._engine = None
+
     def deliver(self, outcomes: list[Outcome]) -> None:
         """Takes outcomes from the engine's thread to the event loop, one wake-up for all."""
         if self._loop is not None and not self._loop.is_closed():

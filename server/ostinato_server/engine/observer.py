@@ -25,3 +25,6 @@ class EngineObserver(Protocol):
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         """So many requests run, wait for a slot, and wait for their reader."""
+
+    def ended(self) -> None:
+        """The engine has ended; told once its thread is gone."""

@@ -91,6 +91,10 @@ class DecodeClient:
         self._engine = engine
         self._loop = loop
 
+    def disconnect(self) -> None:
+        """Lets go of an engine that has ended: the two hold each other."""
+        self._engine = None
+
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Takes deliveries from the engine's thread to the event loop, one wake-up for all."""
         if self._loop is not None and not self._loop.is_closed():

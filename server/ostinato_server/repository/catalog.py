@@ -14,6 +14,18 @@ MAX_NAME_CHARACTERS = 64
 M = TypeVar("M", bound=LoadedModel)
 
 
+def check_name(name: str) -> None:
+    """Checks that a request names a model.
+
+    Raises:
+        InvalidArgument: The name is empty or too long.
+    """
+    if not name:
+        raise InvalidArgument("model", "must name a model; ListModels tells which there are")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidArgument("model", f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
+
+
 class Catalog:
     """Looks models up.
 
@@ -21,8 +33,13 @@ class Catalog:
         models: The models; of several versions of one name, the highest answers requests that name none.
     """
 
-    def __init__(self, models: Iterable[LoadedModel]) -> None:
-        self._models = sorted(models, key=lambda model: (model.name, model.version))
+    def __init__(self, models: Iterable[LoadedModel] = ()) -> None:
+        self._models: tuple[LoadedModel, ...] = ()
+        self.replace(models)
+
+    def replace(self, models: Iterable[LoadedModel]) -> None:
+        """Serves these from now on, in one assignment: a request finds what there was or what there is."""
+        self._models = tuple(sorted(models, key=lambda model: (model.name, model.version)))
 
     def all(self) -> list[LoadedModel]:
         """Every model, sorted by name, then version."""
@@ -35,13 +52,13 @@ class Catalog:
             InvalidArgument: The name is empty or too long.
             ModelNotFound: No such model is loaded.
         """
-        if not name:
-            raise InvalidArgument("model", "must name a model; ListModels tells which there are")
-        if len(name) > MAX_NAME_CHARACTERS:
-            raise InvalidArgument("model", f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
-        found = [model for model in self._models if model.name == name and version in (None, model.version)]
+        check_name(name)
+        models = self._models
+        versions = [model for model in models if model.name == name]
+        found = [model for model in versions if version in (None, model.version)]
         if not found:
-            raise ModelNotFound(name, version, tuple(sorted({model.name for model in self._models})))
+            there = map(str, versions) if versions else sorted({model.name for model in models})
+            raise ModelNotFound(name, version, tuple(there))
         return found[-1]
 
     def get_as(self, kind: type[M], task: str, name: str, version: int | None) -> M:

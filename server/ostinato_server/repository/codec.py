@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
@@ -15,13 +13,19 @@ class TextCodec:
     """A bundle's tokenizer.
 
     Args:
-        path: The tokenizer file, in the Hugging Face format.
+        content: The tokenizer file, in the Hugging Face format.
         facts: What the manifest says of it.
+
+    Raises:
+        ValueError: It has a token that is not in the model's vocabulary.
     """
 
-    def __init__(self, path: Path, facts: TokenizerFacts) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
+    def __init__(self, content: bytes, facts: TokenizerFacts) -> None:
+        self._tokenizer = Tokenizer.from_str(content.decode())
         self.facts = facts
+        highest = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+        if highest >= facts.vocabulary_size:
+            raise ValueError(f"token {highest} is not in a vocabulary of {facts.vocabulary_size}")
         special = {facts.unknown_id, facts.start_id, facts.end_id, facts.padding_id} - {None}
         self._pieces = [self._readable(index, special) for index in range(facts.vocabulary_size)]
         self._characters = (

@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from ostinato_bundle import Bundle, BundleError, Manifest, open_bundle
+from ostinato_bundle import TOKENIZER, Bundle, BundleError, Manifest, open_bundle
 from ostinato_server.config import ServerConfig
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.batch import Batch
@@ -19,9 +17,11 @@ from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.outbox import Outbox
 from ostinato_server.engine.preparation import Preparation, PromptReading, SourceEncoding
 from ostinato_server.engine.stream import DecodeClient
+from ostinato_server.errors import StartupError
 from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import ClassifyModel, DecodeModel, LoadedModel
-from ostinato_server.runtime.base import Backend, StepTable
+from ostinato_server.repository.warming import in_one_line, warm_classifier, warm_encoder, warm_prefill, warm_step
+from ostinato_server.runtime.base import Backend
 from ostinato_server.runtime.select import open_backend
 
 Clock = Callable[[], float]
@@ -32,7 +32,7 @@ class Loader:
 
     Args:
         config: The server's configuration.
-        observe: Gives the observer of a model's engine.
+        observe: Gives the observer of an engine of the model of that name.
         loop: The event loop that reads the streams.
         clock: Seconds, monotonic.
     """
@@ -40,7 +40,7 @@ class Loader:
     def __init__(
         self,
         config: ServerConfig,
-        observe: Callable[[Manifest, str, str], EngineObserver],
+        observe: Callable[[str], EngineObserver],
         loop: asyncio.AbstractEventLoop,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -56,21 +56,25 @@ class Loader:
             BundleError: The bundle is refused.
             StartupError: No runtime of this installation can serve it as configured.
         """
+        try:
+            return self._load(path)
+        except (BundleError, StartupError):
+            raise
+        except Exception as error:  # a library's, which did not expect what it was given
+            raise BundleError(path, f"cannot be loaded: {in_one_line(error)}") from error
+
+    def _load(self, path: Path) -> LoadedModel:
+        started = self._clock()
         bundle = open_bundle(path)
         manifest = bundle.manifest
         if (manifest.name, str(manifest.version)) != (path.parent.name, path.name):
             raise BundleError(path, f"the manifest is that of {manifest.name} version {manifest.version}")
         backend = open_backend(bundle, self._config.device, self._config.runtime, self._config.threads)
-        codec = TextCodec(bundle.tokenizer_path, manifest.tokenizer)
-        observer = self._observe(manifest, backend.runtime, backend.device)
-        admission = Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
-        if manifest.task == "sentiment":
-            return self._classifier(bundle, backend, codec, observer, admission)
-        return self._decoder(bundle, backend, codec, observer, admission)
+        codec = self._codec(bundle)
+        make = self._classifier if manifest.task == "sentiment" else self._decoder
+        return make(bundle, backend, codec, started)
 
-    def _decoder(
-        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
-    ) -> DecodeModel:
+    def _decoder(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> DecodeModel:
         manifest = bundle.manifest
         capacity = max(self._config.max_concurrency, manifest.limits.max_beam_size)
         table = backend.step_table("step", capacity)
@@ -79,22 +83,31 @@ class Loader:
             if manifest.task == "generation"
             else self._source_encoding(bundle, backend)
         )
-        _warm(table, manifest)
-        client = DecodeClient(admission, self._config.window, self._clock)
+        warm_step(bundle, table)
+        client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
+        observer = self._observe(manifest.name)
         engine = DecodeEngine(
             manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
         )
         client.connect(engine, self._loop)
         engine.start()
-        return DecodeModel(manifest, codec, backend.runtime, backend.device, engine, client)
+        return DecodeModel(
+            manifest=manifest,
+            codec=codec,
+            runtime=backend.runtime,
+            device=backend.device,
+            worker=engine,
+            observer=observer,
+            load_seconds=self._clock() - started,
+            client=client,
+        )
 
-    def _classifier(
-        self, bundle: Bundle, backend: Backend, codec: TextCodec, observer: EngineObserver, admission: Admission
-    ) -> ClassifyModel:
+    def _classifier(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> ClassifyModel:
         manifest = bundle.manifest
         classifier = backend.graph("classifier")
-        classifier.run({"tokens": np.zeros((1, 1), np.int64), "lengths": np.ones(1, np.int64)})
-        client = ClassifyClient(admission, self._clock)
+        warm_classifier(bundle, classifier)
+        client = ClassifyClient(self._admission(manifest), self._clock)
+        observer = self._observe(manifest.name)
         engine = ClassifyEngine(
             manifest.name,
             classifier,
@@ -106,12 +119,33 @@ class Loader:
         )
         client.connect(engine, self._loop)
         engine.start()
-        return ClassifyModel(manifest, codec, backend.runtime, backend.device, engine, client)
+        return ClassifyModel(
+            manifest=manifest,
+            codec=codec,
+            runtime=backend.runtime,
+            device=backend.device,
+            worker=engine,
+            observer=observer,
+            load_seconds=self._clock() - started,
+            client=client,
+        )
+
+    @staticmethod
+    def _codec(bundle: Bundle) -> TextCodec:
+        try:
+            return TextCodec(bundle.read(TOKENIZER), bundle.manifest.tokenizer)
+        except Exception as error:  # the library has no error of its own
+            raise BundleError(bundle.tokenizer_path, f"is no tokenizer of this model: {in_one_line(error)}") from error
+
+    def _admission(self, manifest: Manifest) -> Admission:
+        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
 
     @staticmethod
     def _prompt_reading(bundle: Bundle, backend: Backend) -> Preparation:
         graphs = bundle.manifest.graphs
         prefill = backend.graph("prefill") if "prefill" in graphs else None
+        if prefill is not None:
+            warm_prefill(bundle, prefill)
         shapes = tuple(tensor.shape[1:] for tensor in graphs["step"].state)
         return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id)
 
@@ -120,15 +154,6 @@ class Loader:
         step, tokenizer = bundle.manifest.graphs["step"], bundle.manifest.tokenizer
         if tokenizer.start_id is None or tokenizer.end_id is None:
             raise BundleError(bundle.path, "a translation model needs start_id and end_id in its tokenizer facts")
-        return SourceEncoding(
-            backend.graph("encoder"), len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0
-        )
-
-
-def _warm(table: StepTable, manifest: Manifest) -> None:
-    """Runs a step, so that the first request does not pay for what a runtime does lazily."""
-    memory = tuple(np.zeros((1, *tensor.shape[2:]), np.float32) for tensor in manifest.graphs["step"].memory)
-    table.write(0, (), memory)
-    if "lengths" in table.columns:
-        table.columns["lengths"][0] = 1
-    table.step(1)
+        encoder = backend.graph("encoder")
+        warm_encoder(bundle, encoder)
+        return SourceEncoding(encoder, len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0)

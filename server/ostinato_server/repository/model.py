@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ostinato_bundle import Limits, Manifest
 from ostinato_server.engine.classify import ClassifyClient
+from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.stream import DecodeClient
 from ostinato_server.engine.worker import Worker
+from ostinato_server.metrics import ModelInfo
 from ostinato_server.repository.codec import TextCodec
+from ostinato_server.repository.uses import Uses
 
 
-@dataclass(frozen=True, slots=True)
+# A model is itself and no other: a bundle that is loaded twice makes two.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LoadedModel:
     """A model that is being served.
 
@@ -21,6 +25,9 @@ class LoadedModel:
         runtime: ``onnx-int8``, ``onnx`` or ``torchscript``.
         device: ``cpu`` or ``cuda``.
         worker: The engine's thread.
+        observer: What the engine reports to.
+        load_seconds: Time from the first byte read until it could serve.
+        uses: The requests that it must stay for.
     """
 
     manifest: Manifest
@@ -28,6 +35,9 @@ class LoadedModel:
     runtime: str
     device: str
     worker: Worker
+    observer: EngineObserver
+    load_seconds: float
+    uses: Uses = field(default_factory=Uses)
 
     @property
     def name(self) -> str:
@@ -44,16 +54,41 @@ class LoadedModel:
         """What a request must keep to."""
         return self.manifest.limits
 
+    @property
+    def info(self) -> ModelInfo:
+        """What metrics tell it by."""
+        return ModelInfo(self.name, str(self.version), self.manifest.task, self.runtime, self.device)
 
-@dataclass(frozen=True, slots=True)
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}"
+
+    def close(self, timeout_seconds: float) -> None:
+        """Ends the engine; what it still runs is given up. Blocks until its thread is gone."""
+        self.worker.stop(timeout_seconds)
+        self.disconnect()
+        self.observer.ended()
+
+    def disconnect(self) -> None:
+        """Lets go of the engine, so that its memory is free as soon as the model is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DecodeModel(LoadedModel):
     """A model that streams tokens: generation or translation."""
 
     client: DecodeClient
 
+    def disconnect(self) -> None:
+        """Lets go of the engine."""
+        self.client.disconnect()
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ClassifyModel(LoadedModel):
     """A model that scores texts."""
 
     client: ClassifyClient
+
+    def disconnect(self) -> None:
+        """Lets go of the engine."""
+        self.client.disconnect()

@@ -45,13 +45,17 @@ class Desk:
 
     @contextmanager
     def count(self, model: LoadedModel) -> Iterator[Call]:
-        """Counts a request and how it ended; gives the call, to note what becomes known of it."""
+        """Counts a request and how it ended; gives the call, to note what becomes known of it.
+
+        Until then the model stays, whatever is loaded in its place.
+        """
         call = current_call.get()
         call.model, call.version, call.task = model.name, model.version, model.manifest.task
         started = self.clock()
         outcome = "internal"
         try:
-            yield call
+            with model.uses.held():
+                yield call
             outcome = "ok"
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"

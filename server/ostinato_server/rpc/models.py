@@ -1,4 +1,4 @@
-"""ModelService: tells what is served."""
+"""ModelService: tells what is served, and changes it where that is allowed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from ostinato.v1 import models_pb2, models_pb2_grpc
 from ostinato_bundle import Manifest, Tensor
-from ostinato_server.repository.catalog import Catalog
+from ostinato_server.errors import ControlDisabled
+from ostinato_server.repository.catalog import Catalog, check_name
+from ostinato_server.repository.index import State
+from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.model import LoadedModel
 
 if TYPE_CHECKING:
@@ -20,15 +23,27 @@ _TASKS = {
 }
 
 
+_STATES = {
+    State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
+    State.LOADED: models_pb2.MODEL_STATE_LOADED,
+    State.DRAINING: models_pb2.MODEL_STATE_DRAINING,
+    State.REFUSED: models_pb2.MODEL_STATE_REFUSED,
+}
+
+
 class ModelService(models_pb2_grpc.ModelServiceServicer):
-    """Describes the loaded models.
+    """Describes the loaded models, loads and unloads.
 
     Args:
         catalog: The models.
+        lifecycle: Loads and unloads them.
+        control: ``explicit`` where requests may change what is loaded.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, lifecycle: Lifecycle, control: str) -> None:
         self._catalog = catalog
+        self._lifecycle = lifecycle
+        self._control = control
 
     async def ListModels(  # noqa: N802 (the contract's name)
         self, request: models_pb2.ListModelsRequest, context: _ServicerContext
@@ -42,6 +57,41 @@ class ModelService(models_pb2_grpc.ModelServiceServicer):
         """Describes one model."""
         version = request.version if request.HasField("version") else None
         return models_pb2.GetModelResponse(model=describe(self._catalog.get(request.model, version)))
+
+    async def ListRepository(  # noqa: N802
+        self, request: models_pb2.ListRepositoryRequest, context: _ServicerContext
+    ) -> models_pb2.ListRepositoryResponse:
+        """Tells what the repository holds."""
+        entries = [
+            models_pb2.RepositoryEntry(
+                model=entry.name, version=entry.version, state=_STATES[entry.state], reason=entry.reason
+            )
+            for entry in await self._lifecycle.index()
+        ]
+        return models_pb2.ListRepositoryResponse(entries=entries)
+
+    async def LoadModel(  # noqa: N802
+        self, request: models_pb2.LoadModelRequest, context: _ServicerContext
+    ) -> models_pb2.LoadModelResponse:
+        """Loads a version, or brings a model to its policy."""
+        self._may_change(request.model)
+        version = request.version if request.HasField("version") else None
+        served = await self._lifecycle.load(request.model, version)
+        return models_pb2.LoadModelResponse(models=[describe(model) for model in served])
+
+    async def UnloadModel(  # noqa: N802
+        self, request: models_pb2.UnloadModelRequest, context: _ServicerContext
+    ) -> models_pb2.UnloadModelResponse:
+        """Stops serving a version, or all of a model."""
+        self._may_change(request.model)
+        version = request.version if request.HasField("version") else None
+        served = await self._lifecycle.unload(request.model, version)
+        return models_pb2.UnloadModelResponse(models=[describe(model) for model in served])
+
+    def _may_change(self, name: str) -> None:
+        if self._control != "explicit":
+            raise ControlDisabled(self._control)
+        check_name(name)
 
 
 def describe(model: LoadedModel) -> models_pb2.Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,30 +76,40 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
     ) -> AsyncIterator[sentiment_pb2.ClassifyStreamResponse]:
         """Scores texts as they come; they run side by side and are answered in order."""
         answers: asyncio.Queue[Answer | None] = asyncio.Queue(STREAM_WINDOW)
-        reader = asyncio.create_task(self._read(request_iterator, context, answers))
         answer: Answer | None = None
-        try:
-            while (answer := await answers.get()) is not None:
-                yield await answer
-        finally:
-            reader.cancel()
-            for left in (answer, *_drain(answers)):
-                if left is not None:
-                    left.cancel()
+        with ExitStack() as held:
+            reader = asyncio.create_task(self._read(request_iterator, context, answers, held))
+            try:
+                while (answer := await answers.get()) is not None:
+                    yield await answer
+            finally:
+                reader.cancel()
+                for left in (answer, *_drain(answers)):
+                    if left is not None:
+                        left.cancel()
 
     async def _read(
         self,
         requests: AsyncIterator[sentiment_pb2.ClassifyStreamRequest],
         context: _ServicerContext,
         answers: asyncio.Queue[Answer | None],
+        held: ExitStack,
     ) -> None:
-        """Starts scoring every text that comes; an error takes its turn behind the answers before it."""
+        """Starts scoring every text that comes; an error takes its turn behind the answers before it.
+
+        A name means the same version throughout the stream, which holds it to its end.
+        """
+        chosen: dict[tuple[str, int | None], ClassifyModel] = {}
         model: ClassifyModel | None = None
         number = 0
         try:
             async for request in requests:
                 if model is None or request.model:
-                    model = self._find(request.model, request.version if request.HasField("version") else None)
+                    wanted = (request.model, request.version if request.HasField("version") else None)
+                    if wanted not in chosen:
+                        chosen[wanted] = self._find(*wanted)
+                        held.enter_context(chosen[wanted].uses.held())
+                    model = chosen[wanted]
                 await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
                 number += 1
         except Exception as error:  # whatever it is, the stream must end with it

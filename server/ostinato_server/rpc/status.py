@@ -8,11 +8,15 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from ostinato_server.errors import (
+    BundleNotFound,
+    ControlDisabled,
     DeadlineExpired,
     Draining,
     EngineFault,
     InvalidArgument,
     ModelNotFound,
+    ModelRefused,
+    NoRepository,
     Overloaded,
     PermissionDenied,
     ServerError,
@@ -36,6 +40,10 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    BundleNotFound: grpc.StatusCode.NOT_FOUND,
+    ModelRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    NoRepository: grpc.StatusCode.FAILED_PRECONDITION,
+    ControlDisabled: grpc.StatusCode.PERMISSION_DENIED,
     WrongTask: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Draining: grpc.StatusCode.UNAVAILABLE,

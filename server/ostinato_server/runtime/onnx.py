@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ostinato_bundle import Artifact, Bundle, Graph
+from ostinato_bundle import Artifact, Bundle, BundleError, Graph
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
+from ostinato_server.runtime.external_data import self_contained
 from ostinato_server.runtime.memory import MemoryBlock
+from ostinato_server.runtime.signature import Declared, difference
 
 _DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
+_NAMES: Mapping[str, str] = {"tensor(float)": "float32", "tensor(int64)": "int64"}
 
 
 class OnnxBackend:
@@ -41,17 +44,42 @@ class OnnxBackend:
         return OnnxStepTable(self._session(name), self._bundle.manifest.graphs[name], capacity)
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
-        return open_session(self._bundle.graph_path(name, self._artifact), self.device, self._threads)
+        path, graph = self._bundle.graph_path(name, self._artifact), self._bundle.manifest.graphs[name]
+        session = open_session(self._bundle, path, self.device, self._threads)
+        for what, found, listed in (
+            ("inputs", session.get_inputs(), graph.inputs),
+            ("outputs", session.get_outputs(), graph.outputs),
+        ):
+            declared = [Declared(each.name, _NAMES.get(each.type, each.type), each.shape) for each in found]
+            if wrong := difference(what, declared, listed):
+                raise BundleError(path, wrong)
+        return session
 
 
-def open_session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """Opens an ONNX file.
+def open_session(bundle: Bundle, path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
+    """Opens an ONNX file of a bundle.
+
+    The runtime is given verified bytes and no file.
 
     Args:
+        bundle: The bundle.
         path: The file.
         device: ``cpu`` or ``cuda``.
         threads: Threads that one run may use.
+
+    Raises:
+        BundleError: It is no ONNX graph, or keeps tensors in files that the manifest does not list.
     """
+
+    def beside(name: str) -> bytes:
+        if name not in bundle.manifest.files:
+            raise BundleError(path, f"keeps tensors in {name!r}, which the manifest does not list")
+        return bundle.read(name)
+
+    try:
+        content = self_contained(bundle.read(path.name), beside)
+    except ValueError as error:
+        raise BundleError(path, f"is no ONNX graph: {error}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -61,7 +89,11 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # each of its errors is a class of its own
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise BundleError(path, f"is no graph that ONNX Runtime opens: {lines[0]}") from error
 
 
 class OnnxGraph:

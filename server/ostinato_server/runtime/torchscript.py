@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ostinato_bundle import Bundle, Graph
+from ostinato_bundle import Bundle, BundleError, Graph
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.cuda_graphs import LADDER, capture
 from ostinato_server.runtime.memory import MemoryBlock
+from ostinato_server.runtime.signature import deviation
 
 _DTYPES = {"float32": torch.float32, "int64": torch.int64}
 _NUMPY_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
@@ -43,15 +45,49 @@ class TorchScriptBackend:
         return TorchScriptStepTable(self._load(name), self._bundle.manifest.graphs[name], capacity, self.device)
 
     def _load(self, name: str) -> Callable[..., Any]:
-        with warnings.catch_warnings():
-            # TorchScript is deprecated upstream; serving it is what this class is for.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            module = torch.jit.load(  # type: ignore[no-untyped-call]
-                str(self._bundle.graph_path(name, "torchscript")), map_location=self.device
-            )
-        module.eval()
+        """Opens a graph from verified bytes and tries it.
+
+        Raises:
+            BundleError: It is no TorchScript, or does not take and give what the manifest says.
+        """
+        path = self._bundle.graph_path(name, "torchscript")
+        content = io.BytesIO(self._bundle.read(path.name))
+        try:
+            with warnings.catch_warnings():
+                # TorchScript is deprecated upstream; serving it is what this class is for.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                module = torch.jit.load(content, map_location=self.device)  # type: ignore[no-untyped-call]
+            module.eval()
+            wrong = _try(module, self._bundle.manifest.graphs[name], self.device)
+        except Exception as error:  # torch has no error of its own
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise BundleError(path, f"cannot be run as TorchScript: {lines[0]}") from error
+        if wrong:
+            raise BundleError(path, wrong)
         runner: Callable[..., Any] = module
         return runner
+
+
+@torch.inference_mode()
+def _try(module: Callable[..., Any], graph: Graph, device: str) -> str:
+    """How what a module gives for a batch of two differs from the manifest, since its file does not say; empty if not.
+
+    Raises:
+        ValueError: It gives another number of tensors.
+    """
+    given = [
+        torch.full(
+            [2 if size < 0 else size for size in tensor.shape],
+            1 if tensor.data_type == "int64" else 0,
+            dtype=_DTYPES[tensor.data_type],
+            device=device,
+        )
+        for tensor in graph.inputs
+    ]
+    results = module(*given)
+    results = (results,) if isinstance(results, torch.Tensor) else results
+    named = {tensor.name: result.cpu().numpy() for tensor, result in zip(graph.outputs, results, strict=True)}
+    return deviation(named, graph.outputs)
 
 
 class TorchScriptGraph:

@@ -1,12 +1,14 @@
 import hashlib
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ostinato_bundle import BundleError, discover, file_sha256, open_bundle
+from ostinato_bundle import BundleError, discover, file_sha256, fingerprint, open_bundle
 from ostinato_bundle.bundle import MAX_MANIFEST_BYTES
+from ostinato_bundle.manifest import MAX_FILES
 
 FILES = {"step.onnx": b"graph", "tokenizer.json": b"{}", "README.md": b"card"}
 
@@ -105,6 +107,65 @@ def test_manifest_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
+def test_manifest_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    (folder / "manifest.json").rename(tmp_path / "outside")
+    (folder / "manifest.json").symlink_to(tmp_path / "outside")
+    with pytest.raises(BundleError, match=r"manifest\.json: is a link; a manifest lies in its bundle"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "sub/step.onnx", ".hidden", "..", "a\\b", ""])
+def test_path_out_of_the_bundle_is_refused(tmp_path: Path, name: str) -> None:
+    record = {"sha256": "0" * 64, "bytes": 1}
+    folder = write(tmp_path / "1", files={"step.onnx": record, "tokenizer.json": record, name: record})
+    with pytest.raises(BundleError, match=r"manifest\.json: files\."):
+        open_bundle(folder)
+
+
+def test_crowded_folder_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    for number in range(MAX_FILES):
+        (folder / f"{number}.txt").touch()
+    with pytest.raises(BundleError, match=f"holds more than {MAX_FILES} files"):
+        open_bundle(folder)
+
+
+def test_pickle_in_the_place_of_weights_is_refused_though_its_sha256_holds(tmp_path: Path) -> None:
+    content = pickle.dumps({"weight": [0.5] * 10})
+    record = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    listed = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in FILES.items()}
+    folder = write(tmp_path / "1", files={**listed, "weights.safetensors": record})
+    (folder / "weights.safetensors").write_bytes(content)
+    with pytest.raises(BundleError, match=r"weights\.safetensors: is no safetensors file: it begins as a pickle does"):
+        open_bundle(folder)
+
+
+def test_file_is_read_as_it_was_verified_or_not_at_all(tmp_path: Path) -> None:
+    bundle = open_bundle(write(tmp_path / "1"))
+    assert bundle.read("step.onnx") == FILES["step.onnx"]
+    (tmp_path / "1" / "step.onnx").write_bytes(b"grapH")
+    with pytest.raises(BundleError, match=r"step\.onnx: has changed since it was verified"):
+        bundle.read("step.onnx")
+    (tmp_path / "1" / "step.onnx").unlink()
+    with pytest.raises(BundleError, match=r"step\.onnx: cannot be read: No such file"):
+        bundle.read("step.onnx")
+    with pytest.raises(BundleError, match="is not listed in the manifest"):
+        bundle.read("manifest.json")
+
+
+def test_fingerprint_differs_after_any_file_was_written_added_or_taken_away(tmp_path: Path) -> None:
+    folder = write(tmp_path / "1")
+    before = fingerprint(folder)
+    assert fingerprint(folder) == before
+    (folder / "step.onnx").write_bytes(b"graph, longer")
+    longer = fingerprint(folder)
+    (folder / "new").touch()
+    added = fingerprint(folder)
+    (folder / "README.md").unlink()
+    assert len({before, longer, added, fingerprint(folder), fingerprint(tmp_path / "nowhere")}) == 5
+
+
 def test_error_is_one_line_that_says_what_and_where(tmp_path: Path) -> None:
     folder = write(tmp_path / "1", format_version=7)
     with pytest.raises(BundleError) as refused:
@@ -113,8 +174,18 @@ def test_error_is_one_line_that_says_what_and_where(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_error_repeats_a_hostile_bundle_in_one_short_line(tmp_path: Path) -> None:
+    record = {"sha256": "0" * 64, "bytes": 1}
+    name = "\n2026-01-01 INFO loaded\x1b[2J" + "x" * 100_000
+    folder = write(tmp_path / "1", files={name: record})
+    with pytest.raises(BundleError) as refused:
+        open_bundle(folder)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1200
+
+
 def test_repository_lists_models_by_name_and_versions_by_number(tmp_path: Path) -> None:
-    for name in ("b/10", "b/9", "a/1", "b/latest", "b/.export-x"):
+    for name in ("b/10", "b/9", "a/1", "b/latest", "b/.export-x", "b/0", "b/01", "b/²", "b/٣"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "notes.txt").touch()
     found = [path.relative_to(tmp_path).as_posix() for path in discover(tmp_path)]

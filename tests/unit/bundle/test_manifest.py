@@ -72,6 +72,8 @@ def test_manifest_survives_being_written_and_read() -> None:
             "end_id 4 is not in a vocabulary of 4",
         ),
         ({"surprise": 1}, "surprise"),
+        ({"files": {f"f{number}": {"sha256": "0" * 64, "bytes": 1} for number in range(257)}}, "at most 256 items"),
+        ({"files": {"step.onnx": {"sha256": "0" * 64, "bytes": 1 << 40}}}, "less than or equal to 8589934592"),
         ({"limits": {"max_text_characters": 0, "max_input_tokens": 10}}, "max_text_characters"),
     ],
 )
@@ -90,6 +92,18 @@ def test_state_must_come_back_in_its_own_shape() -> None:
         Graph(
             inputs=(Tensor(name="state_0", data_type="float32", shape=(-1, 8)),),
             outputs=(Tensor(name="next_state_0", data_type="float32", shape=(-1, 9)),),
+            artifacts={},
+        )
+
+
+def test_state_that_no_memory_could_hold_for_every_stream_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the tensors hold 100000000001 numbers for each row; at most 16777216"):
+        Graph(
+            inputs=(
+                Tensor(name="token", data_type="int64", shape=(-1,)),
+                Tensor(name="state_0", data_type="float32", shape=(-1, 10**11)),
+            ),
+            outputs=(),
             artifacts={},
         )
 

@@ -168,6 +168,25 @@ def get_model(request: models_pb2.GetModelRequest, context: grpc.ServicerContext
     return models_pb2.GetModelResponse(model=char_lm())
 
 
+def list_repository(_: Any, __: grpc.ServicerContext) -> models_pb2.ListRepositoryResponse:
+    return models_pb2.ListRepositoryResponse(
+        entries=[
+            models_pb2.RepositoryEntry(model="char-lm", version=3, state=models_pb2.MODEL_STATE_LOADED),
+            models_pb2.RepositoryEntry(
+                model="char-lm", version=4, state=models_pb2.MODEL_STATE_REFUSED, reason="step.onnx: is no graph"
+            ),
+        ]
+    )
+
+
+def load_model(request: models_pb2.LoadModelRequest, context: grpc.ServicerContext) -> models_pb2.LoadModelResponse:
+    if request.version == 4:
+        refuse(
+            context, grpc.StatusCode.FAILED_PRECONDITION, "model char-lm version 4 is refused: step.onnx: is no graph"
+        )
+    return models_pb2.LoadModelResponse(models=[char_lm()])
+
+
 class FakeServer(
     generation_pb2_grpc.GenerationServiceServicer,
     sentiment_pb2_grpc.SentimentServiceServicer,
@@ -196,6 +215,9 @@ class FakeServer(
         self.translate: Handler = shout
         self.list_models: Handler = lambda _, __: models_pb2.ListModelsResponse(models=[char_lm()])
         self.get_model: Handler = get_model
+        self.list_repository: Handler = list_repository
+        self.load_model: Handler = load_model
+        self.unload_model: Handler = lambda _, __: models_pb2.UnloadModelResponse()
         self.health = HealthServicer()
         self._server = grpc.server(ThreadPoolExecutor(16))
         generation_pb2_grpc.add_GenerationServiceServicer_to_server(self, self._server)
@@ -233,6 +255,15 @@ class FakeServer(
 
     def GetModel(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._note(request).get_model(request, context)
+
+    def ListRepository(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._note(request).list_repository(request, context)
+
+    def LoadModel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._note(request).load_model(request, context)
+
+    def UnloadModel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._note(request).unload_model(request, context)
 
     def _note(self, request: Any) -> FakeServer:
         self.attempts += 1

@@ -20,6 +20,7 @@ from ostinato_client import (
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
+    Refused,
     Sentiment,
     ServerError,
     Unavailable,
@@ -150,6 +151,15 @@ async def test_models_and_errors(async_client: AsyncClient) -> None:
     assert (await async_client.model("char-lm")).version == 3
     with pytest.raises(ModelNotFound):
         await async_client.model("nobody")
+
+
+async def test_models_are_loaded_and_unloaded(async_client: AsyncClient, fake: FakeServer) -> None:
+    assert [model.name for model in await async_client.load_model("char-lm", version=3)] == ["char-lm"]
+    assert await async_client.unload_model("char-lm") == []
+    assert [request.HasField("version") for request in fake.requests] == [True, False]
+    assert [entry.version for entry in await async_client.repository()] == [3, 4]
+    with pytest.raises(Refused):
+        await async_client.load_model("char-lm", version=4)
 
 
 async def test_nobody_there_is_a_failed_connection(fake: FakeServer) -> None:

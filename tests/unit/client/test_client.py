@@ -21,7 +21,10 @@ from ostinato_client import (
     FinishReason,
     InvalidRequest,
     ModelNotFound,
+    ModelState,
     Overloaded,
+    Refused,
+    RepositoryEntry,
     Sentiment,
     ServerError,
     Task,
@@ -265,6 +268,23 @@ def test_models_are_described_in_full(client: Client) -> None:
 def test_an_unknown_model_is_not_found(client: Client) -> None:
     with pytest.raises(ModelNotFound, match="no model nobody"):
         client.model("nobody")
+
+
+def test_models_are_loaded_and_unloaded(client: Client, fake: FakeServer) -> None:
+    assert client.load_model("char-lm") == [client.model("char-lm")]
+    assert client.unload_model("char-lm", version=3) == []
+    load, _, unload = fake.requests
+    assert (load.model, load.HasField("version")) == ("char-lm", False)
+    assert (unload.model, unload.version) == ("char-lm", 3)
+
+
+def test_refused_model_says_why(client: Client) -> None:
+    with pytest.raises(Refused, match=r"version 4 is refused: step\.onnx: is no graph"):
+        client.load_model("char-lm", version=4)
+    assert client.repository() == [
+        RepositoryEntry("char-lm", 3, ModelState.LOADED, ""),
+        RepositoryEntry("char-lm", 4, ModelState.REFUSED, "step.onnx: is no graph"),
+    ]
 
 
 def test_wait_until_ready_returns_at_the_servers_word(client: Client, fake: FakeServer) -> None:

@@ -122,7 +122,8 @@ def test_every_path_is_in_the_contract() -> None:
     services = [service for file in files for service in file.DESCRIPTOR.services_by_name.values()]
     contract = {f"/{service.full_name}/{method.name}" for service in services for method in service.methods}
     used = {calls.GENERATE, calls.CLASSIFY, calls.CLASSIFY_BATCH, calls.CLASSIFY_STREAM, calls.TRANSLATE}
-    assert used | {calls.LIST_MODELS, calls.GET_MODEL} == contract
+    used |= {calls.LIST_MODELS, calls.GET_MODEL, calls.LIST_REPOSITORY, calls.LOAD_MODEL, calls.UNLOAD_MODEL}
+    assert used == contract
     assert {service.full_name for service in services} == set(SERVICES) - {"grpc.health.v1.Health"}
 
 

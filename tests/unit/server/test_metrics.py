@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from ostinato_server.metrics import TIME_BUCKETS, GapHistogram
+from ostinato_server.gap_histogram import GapHistogram
+from ostinato_server.metrics import TIME_BUCKETS, ModelInfo, ServerMetrics
 
 
 def samples(registry: CollectorRegistry, name: str) -> dict[tuple[str, str], float]:
@@ -23,13 +24,70 @@ def test_gap_histogram_counts_as_the_library_would(steps: list[list[float]]) -> 
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     gaps = GapHistogram("gap_seconds", "Gaps.", TIME_BUCKETS)
     ours.register(gaps)
-    gaps.add_model("m")
+    series = gaps.open("m")
     reference = Histogram("gap_seconds", "Gaps.", ("model",), buckets=TIME_BUCKETS, registry=theirs).labels("m")
     for values in steps:
-        gaps.observe("m", np.array(values, np.float64))
+        series.observe(np.array(values, np.float64))
         for value in values:
             reference.observe(value)
     assert samples(ours, "gap_seconds") == pytest.approx(samples(theirs, "gap_seconds"))
+
+
+def test_gaps_of_an_engine_that_ended_stay_and_add_up_with_those_of_its_successor() -> None:
+    registry = CollectorRegistry()
+    gaps = GapHistogram("gap_seconds", "Gaps.", TIME_BUCKETS)
+    registry.register(gaps)
+    old, new = gaps.open("m"), gaps.open("m")
+    old.observe(np.array([0.1, 0.2]))
+    new.observe(np.array([0.4]))
+    assert samples(registry, "gap_seconds")["_count", ""] == 3
+    gaps.close("m", old)
+    new.observe(np.array([0.4]))
+    assert samples(registry, "gap_seconds")["_count", ""] == 4
+    assert samples(registry, "gap_seconds")["_sum", ""] == pytest.approx(1.1)
+
+
+def test_load_of_two_engines_of_a_model_is_their_sum() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    old, new = metrics.engine("m"), metrics.engine("m")
+
+    def running() -> float | None:
+        return registry.get_sample_value("ostinato_requests_running", {"model": "m"})
+
+    old.load(3, 0, 0)
+    new.load(2, 5, 1)
+    assert running() == 5
+    old.load(1, 0, 0)
+    assert running() == 3
+    old.ended()
+    assert running() == 2
+    assert registry.get_sample_value("ostinato_requests_waiting", {"model": "m"}) == 5
+
+
+def test_model_is_told_of_while_it_is_loaded_and_counted_while_it_drains() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    info = ModelInfo("m", "1", "generation", "onnx", "cpu")
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"ostinato_{name}", labels)
+
+    metrics.model_loaded(info, 0.25)
+    assert value("model_info", **info._asdict()) == 1
+    assert value("model_load_seconds", model="m", version="1") == 0.25
+    metrics.model_draining(info)
+    assert value("model_info", **info._asdict()) is None
+    assert value("model_load_seconds", model="m", version="1") is None
+    assert value("model_versions_draining", model="m") == 1
+    metrics.model_unloaded(info)
+    metrics.model_refused("m")
+    assert value("model_versions_draining", model="m") == 0
+    assert [value("model_changes_total", model="m", change=change) for change in ("loaded", "unloaded", "refused")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_buckets_start_at_100_microseconds_and_grow_by_half() -> None:

@@ -189,3 +189,40 @@ def test_models_json_is_an_object_a_model(capsys: Captured) -> None:
     (record,) = json_lines(capsys.readouterr().out)
     assert (record["name"], record["task"], record["limits"]["max_new_tokens"]) == ("char-lm", "generation", 5000)
     assert record["graphs"][0]["inputs"] == [{"name": "token", "data_type": "int64", "shape": [-1]}]
+
+
+def test_models_loads_and_unloads(fake: FakeServer, capsys: Captured) -> None:
+    assert run(["models", "--load", "char-lm", "--model-version", "3"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("char-lm  3 ")
+    assert run(["models", "--unload", "char-lm"]) == 0
+    assert capsys.readouterr().out == "no model is loaded\n"
+    assert [(type(request).__name__, request.version) for request in fake.requests] == [
+        ("LoadModelRequest", 3),
+        ("UnloadModelRequest", 0),
+    ]
+    assert run(["models", "--load", "char-lm", "--model-version", "4"]) == 1
+    assert capsys.readouterr().err.endswith("model char-lm version 4 is refused: step.onnx: is no graph\n")
+
+
+def test_models_lists_the_repository(capsys: Captured) -> None:
+    assert run(["models", "--repository"]) == 0
+    heading, loaded, refused = (line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines())
+    assert heading == ["model", "version", "state", "reason"]
+    assert loaded == ["char-lm", "3", "loaded"]
+    assert refused == ["char-lm", "4", "refused", "step.onnx: is no graph"]
+    assert run(["models", "--repository", "--json"]) == 0
+    assert json_lines(capsys.readouterr().out)[1] == {
+        "model": "char-lm",
+        "version": 4,
+        "state": "refused",
+        "reason": "step.onnx: is no graph",
+    }
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--load", "a", "--unload", "b"], ["char-lm", "--repository"], ["--repository", "--model-version", "1"]],
+)
+def test_models_does_one_thing_at_a_time(fake: FakeServer, capsys: Captured, flags: list[str]) -> None:
+    assert run(["models", *flags]) == 2
+    assert fake.attempts == 0

@@ -43,6 +43,9 @@ class Counts:
         self.running.append(running)
         self.parked = parked
 
+    def ended(self) -> None:
+        pass
+
 
 class Rig:
     """An engine driven by hand, one cycle at a time, on a clock that only the test moves."""

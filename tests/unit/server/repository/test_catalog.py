@@ -19,6 +19,9 @@ class Model:
     def manifest(self) -> SimpleNamespace:
         return SimpleNamespace(task=self.task)
 
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}"
+
 
 def catalog(*models: Model) -> Catalog:
     return Catalog(cast("list[LoadedModel]", models))
@@ -35,10 +38,25 @@ def test_models_are_sorted_by_name_then_version() -> None:
     assert [(model.name, model.version) for model in models.all()] == [("a", 2), ("a", 10), ("b", 1)]
 
 
-@pytest.mark.parametrize(("name", "version"), [("b", None), ("a", 3), ("A", None)])
-def test_unknown_name_or_version_is_not_found_and_told_what_there_is(name: str, version: int | None) -> None:
-    with pytest.raises(ModelNotFound, match="loaded: a"):
-        catalog(Model("a", 1)).get(name, version)
+@pytest.mark.parametrize(
+    ("name", "version", "told"),
+    [
+        ("b", None, "no model 'b'; loaded: a, c"),
+        ("A", 1, "no model 'A' version 1; loaded: a, c"),
+        ("a", 3, "no model 'a' version 3; loaded: a version 1, a version 2"),
+    ],
+)
+def test_unknown_name_or_version_is_not_found_and_told_what_there_is(name: str, version: int | None, told: str) -> None:
+    with pytest.raises(ModelNotFound, match=f"^{told}$"):
+        catalog(Model("c", 1), Model("a", 1), Model("a", 2)).get(name, version)
+
+
+def test_replaced_models_answer_at_once() -> None:
+    models = catalog(Model("a", 1))
+    models.replace(cast("list[LoadedModel]", [Model("a", 2)]))
+    assert models.get("a", None).version == 2
+    with pytest.raises(ModelNotFound, match="loaded: a version 2"):
+        models.get("a", 1)
 
 
 def test_empty_name_is_an_invalid_argument() -> None:

@@ -18,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def codec(folder: Path, task: Task) -> TextCodec:
     bundle = open_bundle(build_tiny_bundle(folder, task))
-    return TextCodec(bundle.tokenizer_path, bundle.manifest.tokenizer)
+    return TextCodec(bundle.read("tokenizer.json"), bundle.manifest.tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_character_outside_the_vocabulary_is_one_unknown_token_without_text(char
 
 def test_vocabulary_without_an_unknown_token_tells_what_it_misses(tmp_path: Path) -> None:
     character_tokenizer({"a": 0, "b": 1}, None).save(str(tmp_path / "tokenizer.json"))
-    closed = TextCodec(tmp_path / "tokenizer.json", TokenizerFacts(kind="character", vocabulary_size=2))
+    closed = TextCodec((tmp_path / "tokenizer.json").read_bytes(), TokenizerFacts(kind="character", vocabulary_size=2))
     assert closed.missing("abba") is None
     assert closed.missing("abcd") == "c"
 

@@ -1,0 +1,328 @@
+"""Models come and go: loads, swaps and unloads them while requests run, each of which ends on the model it began on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ostinato_bundle import BundleError, Fingerprint, fingerprint
+from ostinato_server.errors import BundleNotFound, ModelRefused, NoRepository, StartupError
+from ostinato_server.metrics import ServerMetrics
+from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.index import Entry, Key, Shelf, State, scan
+from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.versions import VersionPolicies
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_STOP_SECONDS = 5.0
+"""Time for an engine to end its last step."""
+
+
+class BundleLoader(Protocol):
+    """Turns a bundle into a model whose engine runs."""
+
+    def load(self, path: Path) -> LoadedModel:
+        """Loads the bundle in a folder; blocks, and is called on a thread of its own.
+
+        Raises:
+            BundleError: The bundle is refused.
+            StartupError: This installation cannot serve it as configured.
+        """
+
+
+class Served(NamedTuple):
+    """A model that requests find, and the state of the files that it was loaded from."""
+
+    model: LoadedModel
+    files: Fingerprint
+
+
+class Refusal(NamedTuple):
+    """Why a bundle was refused, and the state of the files that were."""
+
+    reason: str
+    files: Fingerprint
+
+
+class Lifecycle:
+    """Changes what the catalog serves, one change at a time; used on the event loop.
+
+    A version is verified, opened and warmed on a thread before any request finds it; then one assignment swaps it in.
+    What it replaces drains: requests that have it keep it, and its engine ends with the last of them. A bundle that is
+    refused changes nothing.
+
+    Args:
+        repository: Folder of the bundles.
+        policies: Which versions of a model to serve.
+        loader: Loads bundles.
+        catalog: Where requests find models; this is the only one who changes it.
+        metrics: Told what is loaded, refused and unloaded.
+        announce: Told the names of the models that are served, after every change.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        policies: VersionPolicies,
+        loader: BundleLoader,
+        catalog: Catalog,
+        metrics: ServerMetrics,
+        announce: Callable[[Collection[str]], Awaitable[None]],
+    ) -> None:
+        self._repository = repository
+        self._policies = policies
+        self._loader = loader
+        self._catalog = catalog
+        self._metrics = metrics
+        self._announce = announce
+        self._served: dict[Key, Served] = {}
+        self._refusals: dict[Key, Refusal] = {}
+        self._missing: set[Key] = set()
+        self._draining: dict[LoadedModel, asyncio.Task[None]] = {}
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def start(self, *, strict: bool) -> None:
+        """Loads what the policies choose.
+
+        Args:
+            strict: Whether a bundle that is refused is an error, or is left out like one that comes later.
+
+        Raises:
+            BundleError: A bundle is refused, when strict.
+            NoRepository: The repository cannot be read.
+            StartupError: This installation cannot serve a bundle as configured.
+        """
+        for name, versions in (await asyncio.to_thread(scan, self._repository)).items():
+            refused = await self._follow_policy(name, versions)
+            cause = refused.__cause__ if refused is not None else None
+            if cause is not None and (strict or isinstance(cause, StartupError)):
+                await self.close()
+                raise cause
+
+    async def load(self, name: str, version: int | None = None) -> list[LoadedModel]:
+        """Loads a version beside those that are served, or, when none is named, brings a model to its policy.
+
+        A version that is loaded already is loaded again only if its files have changed.
+
+        Returns:
+            The versions of the model that are served now.
+
+        Raises:
+            BundleNotFound: The repository has no such bundle.
+            NoRepository: The repository cannot be read.
+            ModelRefused: The bundle is refused; what was served before still is.
+        """
+        return await self._change(self._load(name, version))
+
+    async def unload(self, name: str, version: int | None = None) -> list[LoadedModel]:
+        """Stops serving a version, or all of a model when none is named; its requests run to their ends.
+
+        Returns:
+            The versions of the model that are served now.
+
+        Raises:
+            ModelNotFound: It is not served.
+        """
+        return await self._change(self._unload(name, version))
+
+    async def refresh(self) -> None:
+        """Brings every model to its policy, as the repository is now; what is refused is logged, once.
+
+        A version is unloaded only when its folder was missing the last time too: a writer that replaces a bundle moves
+        the old one away first.
+
+        Raises:
+            NoRepository: The repository cannot be read; nothing has changed.
+        """
+        await self._change(self._refresh())
+
+    async def poll(self, seconds: float) -> None:
+        """Refreshes for ever, with so many seconds between."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.refresh()
+            except NoRepository as error:
+                logger.warning("%s; what is served stays", error)
+            except Exception:
+                logger.exception("unexpected error while looking for models; what is served stays")
+
+    async def index(self) -> list[Entry]:
+        """Every version that the repository has or that is in memory, sorted by name, then version.
+
+        Raises:
+            NoRepository: The repository cannot be read.
+        """
+        found = await asyncio.to_thread(scan, self._repository)
+        keys = {(name, version) for name, versions in found.items() for version in versions}
+        draining = {(model.name, model.version) for model in self._draining}
+        return [self._entry(key, draining) for key in sorted(keys | draining | self._served.keys())]
+
+    async def drained(self) -> None:
+        """Waits until nothing drains: what was unloaded is out of memory."""
+        await asyncio.gather(*self._draining.values())
+
+    async def close(self) -> None:
+        """Ends every engine; what still runs is given up."""
+        while self._changes:
+            await asyncio.gather(*self._changes, return_exceptions=True)
+        served, self._served = self._served, {}
+        self._catalog.replace(())
+        for each in served.values():
+            self._retire(each.model)
+        for model in self._draining:
+            model.uses.abandon()
+        await self.drained()
+
+    async def _change(self, change: Coroutine[Any, Any, T]) -> T:
+        """Makes a change to its end, even if nobody waits for it any more: half of one would leave an engine behind."""
+
+        async def alone() -> T:
+            async with self._one_at_a_time:
+                return await change
+
+        task = asyncio.create_task(alone())
+        self._changes.add(task)
+        task.add_done_callback(self._changed)
+        return await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Task[Any]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may be gone; asyncio need not say that nobody looked
+
+    async def _load(self, name: str, version: int | None) -> list[LoadedModel]:
+        versions = (await asyncio.to_thread(scan, self._repository)).get(name, {})
+        if not versions or version not in (None, *versions):
+            raise BundleNotFound(name, version, tuple(versions))
+        for known in [key for key in self._refusals if key[0] == name]:
+            del self._refusals[known]  # whoever asks wants another try
+        if version is None:
+            refused = await self._follow_policy(name, versions)
+            if refused is not None:
+                raise refused
+        else:
+            added = await self._obtain(name, version, versions[version])
+            others = [each for each in self._served_as(name) if each.model.version != version]
+            await self._swap(name, [*others, added])
+        return [each.model for each in self._served_as(name)]
+
+    async def _unload(self, name: str, version: int | None) -> list[LoadedModel]:
+        self._catalog.get(name, version)
+        kept = [each for each in self._served_as(name) if version not in (None, each.model.version)]
+        await self._swap(name, kept)
+        return [each.model for each in kept]
+
+    async def _refresh(self) -> None:
+        found = await asyncio.to_thread(scan, self._repository)
+        there = {(name, version) for name, versions in found.items() for version in versions}
+        missing = self._served.keys() - there
+        spared, self._missing = missing - self._missing, missing
+        self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in there}
+        for name in sorted({*found, *(name for name, _ in self._served)}):
+            kept = {version for spared_name, version in spared if spared_name == name}
+            with suppress(ModelRefused):  # told when it was found out
+                await self._follow_policy(name, found.get(name, {}), kept)
+
+    async def _follow_policy(self, name: str, versions: Shelf, spared: Collection[int] = ()) -> ModelRefused | None:
+        """Serves what a model's policy chooses; gives the refusal of the newest version that was refused.
+
+        A refused version gives way to the next older one, but never to the loss of one that is served.
+
+        Args:
+            name: Name of the model.
+            versions: What the repository has of it.
+            spared: Versions that are served and stay though the repository does not have them.
+        """
+        policy = self._policies.of(name)
+        chosen: dict[int, Served] = {}
+        refused: ModelRefused | None = None
+        for version in policy.candidates({*versions, *spared}):
+            if len(chosen) == policy.latest:
+                break
+            present = self._served.get((name, version))
+            try:
+                if present is not None and version in spared:
+                    chosen[version] = present
+                else:
+                    chosen[version] = await self._obtain(name, version, versions[version])
+            except ModelRefused as error:
+                refused = refused or error
+                if present is not None:
+                    chosen[version] = present
+        if refused is not None and len(chosen) != policy.latest:
+            chosen = {each.model.version: each for each in self._served_as(name)} | chosen
+        await self._swap(name, chosen.values())
+        return refused
+
+    async def _obtain(self, name: str, version: int, path: Path) -> Served:
+        """The version as its files are now: the one that is served, or a new one.
+
+        Raises:
+            ModelRefused: The bundle is refused, now or before as the same files.
+        """
+        key = name, version
+        files = await asyncio.to_thread(fingerprint, path)
+        present, refusal = self._served.get(key), self._refusals.get(key)
+        if present is not None and present.files == files:
+            return present
+        if refusal is not None and refusal.files == files:
+            raise ModelRefused(name, version, refusal.reason)
+        try:
+            model = await asyncio.to_thread(self._loader.load, path)
+        except (BundleError, StartupError) as error:
+            self._refusals[key] = Refusal(str(error), files)
+            self._metrics.model_refused(name)
+            logger.warning("refused %s version %d: %s", name, version, error)
+            raise ModelRefused(name, version, str(error)) from error
+        self._refusals.pop(key, None)
+        return Served(model, files)
+
+    async def _swap(self, name: str, serving: Iterable[Served]) -> None:
+        """Serves these versions of a model and no others from now on."""
+        before = self._served_as(name)
+        after = {(name, each.model.version): each for each in serving}
+        self._served = {key: each for key, each in self._served.items() if key[0] != name} | after
+        self._catalog.replace(each.model for each in self._served.values())
+        for gone in [each.model for each in before if each not in after.values()]:
+            self._retire(gone)
+        for model in [each.model for each in after.values() if each not in before]:
+            self._metrics.model_loaded(model.info, model.load_seconds)
+            logger.info("loaded %s (%s, %s) in %.2f s", model, model.runtime, model.device, model.load_seconds)
+        await self._announce({name for name, _ in self._served})
+
+    def _retire(self, model: LoadedModel) -> None:
+        """Lets a model's requests end, then the model."""
+        self._metrics.model_draining(model.info)
+        logger.info("unloading %s; requests that run to their ends: %d", model, model.uses.count)
+        self._draining[model] = asyncio.create_task(self._drain(model))
+
+    async def _drain(self, model: LoadedModel) -> None:
+        await model.uses.ended()
+        try:
+            await asyncio.to_thread(model.close, _STOP_SECONDS)
+        finally:
+            del self._draining[model]
+        self._metrics.model_unloaded(model.info)
+        logger.info("unloaded %s", model)
+
+    def _served_as(self, name: str) -> list[Served]:
+        return [each for key, each in sorted(self._served.items(), key=lambda item: item[0]) if key[0] == name]
+
+    def _entry(self, key: Key, draining: Collection[Key]) -> Entry:
+        refusal = self._refusals.get(key)
+        if key in self._served:
+            state = State.LOADED
+        elif key in draining:
+            state = State.DRAINING
+        else:
+            state = State.AVAILABLE if refusal is None else State.REFUSED
+        return Entry(*key, state, "" if refusal is None else refusal.reason)

@@ -1,0 +1,265 @@
+"""The order of events while models come and go, on models that are nothing but their names."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ostinato_bundle import BundleError
+from ostinato_server.errors import ModelNotFound, ModelRefused, StartupError
+from ostinato_server.metrics import ModelInfo, ServerMetrics
+from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.index import State
+from ostinato_server.repository.lifecycle import Lifecycle
+from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.uses import Uses
+from ostinato_server.repository.versions import read_policies
+
+WAIT_SECONDS = 30
+
+
+class Model:
+    """A model whose engine is a note of whether it was closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.name, self.version = path.parent.name, int(path.name)
+        self.info = ModelInfo(self.name, str(self.version), "generation", "onnx", "cpu")
+        self.runtime, self.device, self.load_seconds = "onnx", "cpu", 0.5
+        self.uses = Uses()
+        self.closed = 0
+
+    def close(self, timeout_seconds: float) -> None:
+        self.closed += 1
+
+
+class Loader:
+    """Loads at once, or when the gate opens; refuses what is marked."""
+
+    def __init__(self) -> None:
+        self.loaded: list[Model] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.began = threading.Event()
+        self.errors: dict[str, Exception] = {}
+
+    def load(self, path: Path) -> LoadedModel:
+        self.began.set()
+        assert self.gate.wait(WAIT_SECONDS)
+        error = self.errors.get(f"{path.parent.name}/{path.name}")
+        if error is not None:
+            raise error
+        self.loaded.append(Model(path))
+        return cast("LoadedModel", self.loaded[-1])
+
+
+class Rig:
+    """A lifecycle over folders that a test makes."""
+
+    def __init__(self, repository: Path, policies: tuple[str, ...] = ()) -> None:
+        self.repository = repository
+        self.loader = Loader()
+        self.catalog = Catalog()
+        self.registry = CollectorRegistry()
+        self.announced: list[set[str]] = []
+        self.lifecycle = Lifecycle(
+            repository, read_policies(policies), self.loader, self.catalog, ServerMetrics(self.registry), self.announce
+        )
+
+    async def announce(self, names: Collection[str]) -> None:
+        self.announced.append(set(names))
+
+    def put(self, *bundles: str) -> None:
+        for bundle in bundles:
+            (self.repository / bundle).mkdir(parents=True)
+            (self.repository / bundle / "manifest.json").touch()
+
+    def served(self) -> list[str]:
+        return [f"{model.name}/{model.version}" for model in self.catalog.all()]
+
+    def model(self, bundle: str) -> Model:
+        return next(each for each in self.loader.loaded if f"{each.name}/{each.version}" == bundle)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.loader.gate.set()
+    await rig.lifecycle.close()
+    assert [model.closed for model in rig.loader.loaded] == [1] * len(rig.loader.loaded)
+
+
+async def begun(loader: Loader) -> None:
+    assert await asyncio.to_thread(loader.began.wait, WAIT_SECONDS)
+
+
+async def test_old_version_serves_until_the_new_one_is_loaded(rig: Rig) -> None:
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    rig.put("a/2")
+    rig.loader.gate.clear()
+    rig.loader.began.clear()
+    loading = asyncio.create_task(rig.lifecycle.load("a"))
+    await begun(rig.loader)
+    assert rig.served() == ["a/1"]
+    rig.loader.gate.set()
+    assert [model.version for model in await loading] == [2]
+    assert rig.served() == ["a/2"]
+
+
+async def test_model_that_somebody_holds_is_closed_when_the_last_lets_go(rig: Rig) -> None:
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    old = rig.model("a/1")
+    rig.put("a/2")
+    with old.uses.held():
+        await rig.lifecycle.load("a")
+        assert {entry.version: entry.state for entry in await rig.lifecycle.index()} == {
+            1: State.DRAINING,
+            2: State.LOADED,
+        }
+        assert old.closed == 0
+    await rig.lifecycle.drained()
+    assert old.closed == 1
+
+
+async def test_load_goes_on_when_whoever_asked_has_left(rig: Rig) -> None:
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    rig.put("a/2")
+    rig.loader.gate.clear()
+    rig.loader.began.clear()
+    loading = asyncio.create_task(rig.lifecycle.load("a"))
+    await begun(rig.loader)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    rig.loader.gate.set()
+    with pytest.raises(ModelNotFound):  # changes are made one after another, so that this one ends after the load
+        await rig.lifecycle.unload("nobody")
+    assert rig.served() == ["a/2"]
+
+
+async def test_stop_waits_for_a_load_and_leaves_nothing_running(rig: Rig) -> None:
+    rig.put("a/1")
+    rig.loader.gate.clear()
+    loading = asyncio.create_task(rig.lifecycle.load("a"))
+    await begun(rig.loader)
+    closing = asyncio.create_task(rig.lifecycle.close())
+    rig.loader.gate.set()
+    await asyncio.gather(loading, closing)
+    assert rig.served() == []
+    assert rig.model("a/1").closed == 1
+
+
+async def test_stop_gives_up_what_is_held(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    with rig.model("a/1").uses.held():
+        await rig.lifecycle.close()
+    assert rig.model("a/1").closed == 1
+
+
+async def test_names_are_announced_after_every_change(rig: Rig) -> None:
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    await rig.lifecycle.unload("a")
+    assert rig.announced == [{"a"}, {"a", "b"}, {"b"}]
+
+
+@pytest.mark.parametrize(
+    ("policy", "refused", "served"),
+    [
+        ("latest:1", {"a/3"}, ["a/2"]),
+        ("latest:2", {"a/3"}, ["a/1", "a/2"]),
+        ("latest:2", {"a/3", "a/2"}, ["a/1"]),
+        ("all", {"a/2"}, ["a/1", "a/3"]),
+        ("1,3", {"a/3"}, ["a/1"]),
+        ("latest:1", {"a/1", "a/2", "a/3"}, []),
+    ],
+)
+async def test_refused_version_gives_way_to_the_next_older_one(
+    tmp_path: Path, policy: str, refused: set[str], served: list[str]
+) -> None:
+    rig = Rig(tmp_path, (policy,))
+    rig.put("a/1", "a/2", "a/3")
+    rig.loader.errors = {bundle: BundleError(tmp_path / bundle, "is broken") for bundle in refused}
+    await rig.lifecycle.start(strict=False)
+    assert rig.served() == served
+    await rig.lifecycle.close()
+
+
+@pytest.mark.parametrize("policy", ["latest:1", "latest:2", "all", "2"])
+async def test_refusal_takes_nothing_away_that_is_served(tmp_path: Path, policy: str) -> None:
+    rig = Rig(tmp_path, (policy,))
+    rig.put("a/1", "a/2")
+    await rig.lifecycle.start(strict=True)
+    before = rig.served()
+    newest = rig.model("a/2")
+    (tmp_path / "a/2/step.onnx").touch()  # written to, so that it is loaded anew
+    rig.put("a/3")
+    rig.loader.errors = {f"a/{version}": BundleError(tmp_path, "is broken") for version in (2, 3)}
+    await rig.lifecycle.refresh()
+    assert rig.served() == before
+    assert newest.closed == 0
+    await rig.lifecycle.close()
+
+
+async def test_strict_start_raises_what_the_loader_raised_and_closes_the_rest(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.put("a/1", "b/1")
+    error = rig.loader.errors["b/1"] = BundleError(tmp_path, "is broken")
+    with pytest.raises(BundleError) as caught:
+        await rig.lifecycle.start(strict=True)
+    assert caught.value is error
+    assert rig.model("a/1").closed == 1
+
+
+async def test_installation_that_cannot_serve_a_bundle_does_not_start_but_goes_on(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.put("a/1")
+    rig.loader.errors["a/1"] = StartupError("no CUDA here")
+    with pytest.raises(StartupError, match="no CUDA here"):
+        await rig.lifecycle.start(strict=False)
+    with pytest.raises(ModelRefused, match="model a version 1 is refused: no CUDA here"):
+        await rig.lifecycle.load("a")
+
+
+async def test_load_tries_again_what_was_refused(rig: Rig) -> None:
+    rig.put("a/1")
+    rig.loader.errors["a/1"] = BundleError(rig.repository, "no memory")
+    for _ in range(2):
+        with pytest.raises(ModelRefused, match="no memory"):
+            await rig.lifecycle.load("a")
+    assert rig.registry.get_sample_value("ostinato_model_changes_total", {"model": "a", "change": "refused"}) == 2
+    await rig.lifecycle.refresh()
+    assert rig.registry.get_sample_value("ostinato_model_changes_total", {"model": "a", "change": "refused"}) == 2
+    rig.loader.errors.clear()
+    await rig.lifecycle.load("a")
+    assert rig.served() == ["a/1"]
+
+
+async def test_polling_survives_whatever_happens(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    enough = asyncio.Event()
+
+    async def look() -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            enough.set()
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(rig.lifecycle, "refresh", look)
+    polling: asyncio.Task[Any] = asyncio.create_task(rig.lifecycle.poll(0.001))
+    await asyncio.wait_for(enough.wait(), WAIT_SECONDS)
+    polling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await polling
