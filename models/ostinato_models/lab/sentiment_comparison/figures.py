@@ -68,13 +68,22 @@ def draw_negation(result: SentimentComparisonResult) -> Figure:
     figure = new_figure(8, 3.8)
     axes = figure.subplots()
     count = sum(result.negated)
-    for negated, colour, label, offset in (
-        (False, BLUE, f"without a word of negation ({len(result.negated) - count:,} texts)", -0.12),
-        (True, VERMILION, f"with one ({count:,} texts)", 0.12),
-    ):
-        _draw_estimates(
-            axes, result, lambda trial, negated=negated: result.accuracy(trial, negated), colour, offset, label
-        )
+    _draw_estimates(
+        axes,
+        result,
+        lambda trial: result.accuracy(trial, negated=False),
+        BLUE,
+        offset=-0.12,
+        label=f"without a word of negation ({len(result.negated) - count:,} texts)",
+    )
+    _draw_estimates(
+        axes,
+        result,
+        lambda trial: result.accuracy(trial, negated=True),
+        VERMILION,
+        offset=0.12,
+        label=f"with one ({count:,} texts)",
+    )
     axes.set_xlabel("accuracy (% of the texts)", fontsize=10, color=INK)
     _name_rows(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
@@ -97,7 +106,7 @@ def draw_pairs(judged: Sequence[JudgedPair]) -> Figure:
             ha="center",
             va="center",
             fontsize=9,
-            color="white" if abs(chance - 0.5) > 0.35 else INK,
+            color="white" if abs(chance - 0.5) > 0.28 else INK,
         )
     axes.hlines(np.arange(1.5, len(rows) - 1, 2), -0.5, len(LABELS) - 0.5, color="white", linewidth=4)
     axes.set_xticks(PLACES, LABELS)
@@ -137,6 +146,8 @@ def _draw_estimates(
     for place, name in enumerate(CONTENDERS):
         seeds = [100 * measure(trial) for trial in result.of(name)]
         axes.plot(seeds, [place + offset] * len(seeds), "|", color=INK, markersize=9, zorder=3)
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, 0.0), min(high, 101.0))  # an interval of two seeds can be wider than all there is
     tidy(axes)
 
 

@@ -65,9 +65,10 @@ def say_negation(result: SentimentComparisonResult) -> str:
         for name in sorted(CONTENDERS, key=lambda name: sum(pair.right(name) for pair in judged), reverse=True)
     )
     return (
-        f"On the {sum(result.negated):,} test texts with a word of negation accuracy is lower than on the others by "
-        f"{points(losses[most])} in the {_label(most)} and by {points(losses[least])} in the {_label(least)}, the two "
-        f"ends; of our {len(judged)} pairs of sentences the models put both in the right class in: {turned}."
+        f"From the other test texts to the {sum(result.negated):,} with a word of negation the loss of accuracy is "
+        f"largest in the {_label(most)}, {points(losses[most])}, and smallest in the {_label(least)}, "
+        f"{points(losses[least])}; of our {len(judged)} pairs of sentences, which a negation turns round, the models "
+        f"have both classes right in: {turned}."
     )
 
 
