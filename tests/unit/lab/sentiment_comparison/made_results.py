@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from ostinato_models.lab.sentiment_comparison.contenders import CONTENDERS, ModelName
 from ostinato_models.lab.sentiment_comparison.negation import PAIRS
@@ -33,9 +34,11 @@ def trial(model: ModelName, seed: int, wrong: frozenset[int] = frozenset(), cost
     )
 
 
-def result(
-    wrong: Mapping[ModelName, tuple[frozenset[int], frozenset[int]]], costs: Mapping[ModelName, float]
-) -> SentimentComparisonResult:
+Wrong: TypeAlias = dict[ModelName, tuple[frozenset[int], frozenset[int]]]
+"""For each model the rows of the test texts that it errs on, from either seed."""
+
+
+def result(wrong: Wrong, costs: Mapping[ModelName, float]) -> SentimentComparisonResult:
     """Two seeds of every model, each erring on the test texts given for it; a model not named never errs."""
     never = frozenset[int]()
     return SentimentComparisonResult(

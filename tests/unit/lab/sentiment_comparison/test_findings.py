@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.lab.sentiment_comparison.made_results import PAIR_COUNT, result
+from tests.unit.lab.sentiment_comparison.made_results import PAIR_COUNT, Wrong, result
 
 from ostinato_models.lab.sentiment_comparison.findings import findings, say_cost, say_negation, say_quality
 from ostinato_models.lab.sentiment_comparison.pairs import judge_pairs
@@ -35,15 +35,15 @@ def test_quality_ranks_the_models_and_says_who_beats_the_bag_of_words() -> None:
 
 
 def test_quality_admits_what_the_seeds_do_not_tell() -> None:
-    sentence = say_quality(
-        result(dict.fromkeys(("rnn", "lstm", "gru", "bilstm"), (NONE, TWO)) | {"bag-of-words": (TEXT, TEXT)}, {})
-    )
+    unsteady, steady = (NONE, TWO), (TEXT, TEXT)
+    wrong: Wrong = {"bag-of-words": steady, "rnn": unsteady, "lstm": unsteady, "gru": unsteady, "bilstm": unsteady}
+    sentence = say_quality(result(wrong, {}))
     assert "which the seeds do not tell from nothing" in sentence
     assert "no network's difference from the bag of words has an interval without zero" in sentence
 
 
 def test_cost_is_that_of_the_most_accurate_network() -> None:
-    wrong = dict.fromkeys(("rnn", "lstm", "gru"), (TEXT, TEXT))
+    wrong: Wrong = {"rnn": (TEXT, TEXT), "lstm": (TEXT, TEXT), "gru": (TEXT, TEXT)}
     sentence = say_cost(result(wrong, {"bag-of-words": 0.5, "bilstm": 4.0, "rnn": 0.25}))
     assert "the BiLSTM, takes 8 s of processor time to train, 8 times the bag of words' 1 s" in sentence
     assert "served from 4 MB against 0.5 MB" in sentence
