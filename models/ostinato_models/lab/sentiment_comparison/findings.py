@@ -19,8 +19,7 @@ def say_quality(result: SentimentComparisonResult) -> str:
     scores = {name: result.estimate(name, result.accuracy) for name in CONTENDERS}
     order = sorted(scores, key=lambda name: scores[name].mean, reverse=True)
     ranking = ", ".join(f"{_label(name)} {percent(scores[name])}" for name in order)
-    best = order[0]
-    second = order[1]
+    best, second = order[:2]
     lead = result.difference(best, second, result.accuracy)
     first = (
         f"the {_label(best)} leads the {_label(second)} by {points(lead)}"
