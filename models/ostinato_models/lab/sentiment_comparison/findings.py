@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ostinato_models.lab.sentiment_comparison.contenders import CONTENDERS, NETWORKS, ModelName
 from ostinato_models.lab.sentiment_comparison.pairs import judge_pairs
 from ostinato_models.lab.sentiment_comparison.scores import Estimate, SentimentComparisonResult
+from ostinato_models.lab.sentiment_comparison.trials import Trial
 
 
 def findings(result: SentimentComparisonResult) -> tuple[str, str, str]:
@@ -40,8 +41,8 @@ def say_cost(result: SentimentComparisonResult) -> str:
     fastest = min(medians, key=lambda name: medians[name])
     slowest = max(medians, key=lambda name: medians[name])
     return (
-        f"The most accurate network, the {_label(best)}, takes {seconds[best]:.3g} s of processor time to train, "
-        f"{seconds[best] / seconds['bag-of-words']:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
+        f"The network with the highest mean accuracy, the {_label(best)}, takes {seconds[best]:.3g} s of processor time to "
+        f"train, {seconds[best] / seconds['bag-of-words']:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
         f"and is served from {sizes[best]:.3g} MB against {sizes['bag-of-words']:.3g} MB; one text takes between "
         f"{medians[fastest]:.2g} ms ({_label(fastest)}) and {medians[slowest]:.2g} ms ({_label(slowest)}) at the "
         f"median, {medians[best]:.2g} ms in the {_label(best)}."
@@ -50,14 +51,15 @@ def say_cost(result: SentimentComparisonResult) -> str:
 
 def say_negation(result: SentimentComparisonResult) -> str:
     """How much accuracy texts with a negation cost each model, and who turns the pairs round."""
-    losses = {
-        name: result.estimate(
-            name, lambda trial: result.accuracy(trial, negated=False) - result.accuracy(trial, negated=True)
-        )
-        for name in CONTENDERS
-    }
+
+    def loss(trial: Trial) -> float:
+        return result.accuracy(trial, negated=False) - result.accuracy(trial, negated=True)
+
+    losses = {name: result.estimate(name, loss) for name in CONTENDERS}
     most = max(losses, key=lambda name: losses[name].mean)
     least = min(losses, key=lambda name: losses[name].mean)
+    apart = result.difference(most, least, loss)
+    told = "" if apart.excludes_zero else ", which the seeds do not tell from nothing"
     judged = judge_pairs(result)
     turned = ", ".join(
         f"{_label(name)} {sum(pair.right(name) for pair in judged)}"
@@ -66,7 +68,8 @@ def say_negation(result: SentimentComparisonResult) -> str:
     return (
         f"From the other test texts to the {sum(result.negated):,} with a word of negation the loss of accuracy is "
         f"largest in the {_label(most)}, {points(losses[most])}, and smallest in the {_label(least)}, "
-        f"{points(losses[least])}; of our {len(judged)} pairs of sentences, which a negation turns round, the models "
+        f"{points(losses[least])}, {points(apart)} apart{told}; of our {len(judged)} pairs of sentences, which a "
+        "negation turns round, the models "
         f"have both classes right in: {turned}."
     )
 

@@ -53,8 +53,14 @@ def test_cost_is_that_of_the_most_accurate_network() -> None:
 def test_negation_names_who_loses_most_and_who_turns_the_pairs_round() -> None:
     sentence = say_negation(turned(result({"rnn": (TWO, TWO), "lstm": (frozenset({9}), frozenset({9}))}, {})))
     assert "to the 4 with a word of negation the loss of accuracy is largest in the RNN, 50.0 ± 0.0 points" in sentence
-    assert "smallest in the LSTM, -16.7 ± 0.0 points" in sentence
+    assert "smallest in the LSTM, -16.7 ± 0.0 points, 66.7 ± 0.0 points apart; of our" in sentence
     assert f"both classes right in: GRU {PAIR_COUNT}, bag of words 0" in sentence
+
+
+def test_negation_admits_what_the_seeds_do_not_tell() -> None:
+    sentence = say_negation(result({"rnn": (TWO, NONE)}, {}))
+    assert "largest in the RNN, 25.0 ± 317.7 points" in sentence
+    assert "apart, which the seeds do not tell from nothing; of our" in sentence
 
 
 def test_models_part_where_they_disagree_about_a_class() -> None:

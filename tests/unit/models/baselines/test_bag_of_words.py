@@ -27,3 +27,8 @@ def test_probabilities_are_of_the_positive_class_and_repeatable() -> None:
     assert first[0] > 0.6
     assert first[1] < 0.4
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_weight_for_each_word_and_pair_and_one_intercept() -> None:
+    model = BagOfWords.fit([LabelledText("good film", 1), LabelledText("bad film", 0)])
+    assert model.parameters == len({"good", "bad", "film", "good film", "bad film"}) + 1
