@@ -40,9 +40,10 @@ def say_cost(result: SentimentComparisonResult) -> str:
     medians = {name: result.estimate(name, lambda trial: trial.latencies[0]).mean for name in CONTENDERS}
     fastest = min(medians, key=lambda name: medians[name])
     slowest = max(medians, key=lambda name: medians[name])
+    times = seconds[best] / seconds["bag-of-words"]
     return (
-        f"The network with the highest mean accuracy, the {_label(best)}, takes {seconds[best]:.3g} s of processor time to "
-        f"train, {seconds[best] / seconds['bag-of-words']:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
+        f"The network with the highest mean accuracy, the {_label(best)}, takes {seconds[best]:.3g} s of processor "
+        f"time to train, {times:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
         f"and is served from {sizes[best]:.3g} MB against {sizes['bag-of-words']:.3g} MB; one text takes between "
         f"{medians[fastest]:.2g} ms ({_label(fastest)}) and {medians[slowest]:.2g} ms ({_label(slowest)}) at the "
         f"median, {medians[best]:.2g} ms in the {_label(best)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ostinato_models.baselines.bag_of_words import BagOfWords
+from ostinato_models.data.examples import LabelledText
 from ostinato_models.data.sentiment_grammar import generate_sentiment
 
 CORPUS = generate_sentiment()
