@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from ostinato_models.data.examples import POSITIVE
 from ostinato_models.lab.figures import BLUE, INK, MUTED, VERMILION, new_figure, tidy
@@ -28,6 +29,7 @@ def draw_quality(result: SentimentComparisonResult) -> Figure:
         (right, result.f1, "F1 of the positive class (%)"),
     ):
         _draw_estimates(axes, result, measure, BLUE, offset=0.0)
+        _keep_to_percent(axes)
         axes.set_xlabel(label, fontsize=10, color=INK)
     _name_rows(left)
     return figure
@@ -56,8 +58,11 @@ def draw_cost(result: SentimentComparisonResult) -> Figure:
     for axes in (training, size, latency):
         tidy(axes)
         axes.margins(x=0.25)
-    training.set_xscale("log")
-    size.set_xscale("log")
+    for axes in (training, size):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
     latency.set_xlim(left=0.0)
     _name_rows(training)
     return figure
@@ -68,13 +73,23 @@ def draw_negation(result: SentimentComparisonResult) -> Figure:
     figure = new_figure(8, 3.8)
     axes = figure.subplots()
     count = sum(result.negated)
-    for negated, colour, label, offset in (
-        (False, BLUE, f"without a word of negation ({len(result.negated) - count:,} texts)", -0.12),
-        (True, VERMILION, f"with one ({count:,} texts)", 0.12),
-    ):
-        _draw_estimates(
-            axes, result, lambda trial, negated=negated: result.accuracy(trial, negated), colour, offset, label
-        )
+    _draw_estimates(
+        axes,
+        result,
+        lambda trial: result.accuracy(trial, negated=False),
+        BLUE,
+        offset=-0.12,
+        label=f"without a word of negation ({len(result.negated) - count:,} texts)",
+    )
+    _draw_estimates(
+        axes,
+        result,
+        lambda trial: result.accuracy(trial, negated=True),
+        VERMILION,
+        offset=0.12,
+        label=f"with one ({count:,} texts)",
+    )
+    _keep_to_percent(axes)
     axes.set_xlabel("accuracy (% of the texts)", fontsize=10, color=INK)
     _name_rows(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
@@ -97,7 +112,7 @@ def draw_pairs(judged: Sequence[JudgedPair]) -> Figure:
             ha="center",
             va="center",
             fontsize=9,
-            color="white" if abs(chance - 0.5) > 0.35 else INK,
+            color="white" if abs(chance - 0.5) > 0.28 else INK,
         )
     axes.hlines(np.arange(1.5, len(rows) - 1, 2), -0.5, len(LABELS) - 0.5, color="white", linewidth=4)
     axes.set_xticks(PLACES, LABELS)
@@ -138,6 +153,12 @@ def _draw_estimates(
         seeds = [100 * measure(trial) for trial in result.of(name)]
         axes.plot(seeds, [place + offset] * len(seeds), "|", color=INK, markersize=9, zorder=3)
     tidy(axes)
+
+
+def _keep_to_percent(axes: Axes) -> None:
+    """Cut the axis where there are no shares: an interval of two seeds can be wider than all there is."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, 0.0), min(high, 101.0))
 
 
 def _write_values(axes: Axes, values: Sequence[float]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ostinato_models.lab.sentiment_comparison.contenders import CONTENDERS, NETWORKS, ModelName
 from ostinato_models.lab.sentiment_comparison.pairs import judge_pairs
 from ostinato_models.lab.sentiment_comparison.scores import Estimate, SentimentComparisonResult
+from ostinato_models.lab.sentiment_comparison.trials import Trial
 
 
 def findings(result: SentimentComparisonResult) -> tuple[str, str, str]:
@@ -19,8 +20,7 @@ def say_quality(result: SentimentComparisonResult) -> str:
     scores = {name: result.estimate(name, result.accuracy) for name in CONTENDERS}
     order = sorted(scores, key=lambda name: scores[name].mean, reverse=True)
     ranking = ", ".join(f"{_label(name)} {percent(scores[name])}" for name in order)
-    best = order[0]
-    second = order[1]
+    best, second = order[:2]
     lead = result.difference(best, second, result.accuracy)
     first = (
         f"the {_label(best)} leads the {_label(second)} by {points(lead)}"
@@ -40,9 +40,10 @@ def say_cost(result: SentimentComparisonResult) -> str:
     medians = {name: result.estimate(name, lambda trial: trial.latencies[0]).mean for name in CONTENDERS}
     fastest = min(medians, key=lambda name: medians[name])
     slowest = max(medians, key=lambda name: medians[name])
+    times = seconds[best] / seconds["bag-of-words"]
     return (
-        f"The most accurate network, the {_label(best)}, takes {seconds[best]:.3g} s of processor time to train, "
-        f"{seconds[best] / seconds['bag-of-words']:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
+        f"The network with the highest mean accuracy, the {_label(best)}, takes {seconds[best]:.3g} s of processor "
+        f"time to train, {times:.3g} times the bag of words' {seconds['bag-of-words']:.3g} s, "
         f"and is served from {sizes[best]:.3g} MB against {sizes['bag-of-words']:.3g} MB; one text takes between "
         f"{medians[fastest]:.2g} ms ({_label(fastest)}) and {medians[slowest]:.2g} ms ({_label(slowest)}) at the "
         f"median, {medians[best]:.2g} ms in the {_label(best)}."
@@ -51,23 +52,26 @@ def say_cost(result: SentimentComparisonResult) -> str:
 
 def say_negation(result: SentimentComparisonResult) -> str:
     """How much accuracy texts with a negation cost each model, and who turns the pairs round."""
-    losses = {
-        name: result.estimate(
-            name, lambda trial: result.accuracy(trial, negated=False) - result.accuracy(trial, negated=True)
-        )
-        for name in CONTENDERS
-    }
+
+    def loss(trial: Trial) -> float:
+        return result.accuracy(trial, negated=False) - result.accuracy(trial, negated=True)
+
+    losses = {name: result.estimate(name, loss) for name in CONTENDERS}
     most = max(losses, key=lambda name: losses[name].mean)
     least = min(losses, key=lambda name: losses[name].mean)
+    apart = result.difference(most, least, loss)
+    told = "" if apart.excludes_zero else ", which the seeds do not tell from nothing"
     judged = judge_pairs(result)
     turned = ", ".join(
         f"{_label(name)} {sum(pair.right(name) for pair in judged)}"
         for name in sorted(CONTENDERS, key=lambda name: sum(pair.right(name) for pair in judged), reverse=True)
     )
     return (
-        f"On the {sum(result.negated):,} test texts with a word of negation accuracy is lower than on the others by "
-        f"{points(losses[most])} in the {_label(most)} and by {points(losses[least])} in the {_label(least)}, the two "
-        f"ends; of our {len(judged)} pairs of sentences the models put both in the right class in: {turned}."
+        f"From the other test texts to the {sum(result.negated):,} with a word of negation the loss of accuracy is "
+        f"largest in the {_label(most)}, {points(losses[most])}, and smallest in the {_label(least)}, "
+        f"{points(losses[least])}, {points(apart)} apart{told}; of our {len(judged)} pairs of sentences, which a "
+        "negation turns round, the models "
+        f"have both classes right in: {turned}."
     )
 
 

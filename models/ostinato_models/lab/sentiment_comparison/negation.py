@@ -9,7 +9,23 @@ from types import MappingProxyType
 from ostinato_models.data.examples import NEGATIVE, POSITIVE, LabelledText
 from ostinato_models.lab.sentiment_comparison.settings import CorpusName
 
-NEGATIONS = frozenset("not n't no never nor neither none nothing nobody nowhere without hardly barely cannot".split())
+NEGATIONS = frozenset(
+    (
+        "not",
+        "n't",
+        "no",
+        "never",
+        "nor",
+        "neither",
+        "none",
+        "nothing",
+        "nobody",
+        "without",
+        "hardly",
+        "barely",
+        "cannot",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

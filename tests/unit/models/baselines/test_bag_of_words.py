@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ostinato_models.baselines.bag_of_words import BagOfWords
+from ostinato_models.data.examples import LabelledText
 from ostinato_models.data.sentiment_grammar import generate_sentiment
 
 CORPUS = generate_sentiment()
@@ -27,3 +28,8 @@ def test_probabilities_are_of_the_positive_class_and_repeatable() -> None:
     assert first[0] > 0.6
     assert first[1] < 0.4
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_weight_for_each_word_and_pair_and_one_intercept() -> None:
+    model = BagOfWords.fit([LabelledText("good film", 1), LabelledText("bad film", 0)])
+    assert model.parameters == len({"good", "bad", "film", "good film", "bad film"}) + 1
