@@ -58,10 +58,10 @@ PRESETS: Mapping[PresetName, WordSenseSettings] = MappingProxyType(
         "quick": WordSenseSettings(
             corpus="",
             sentences=0,
-            generated=5000,
+            generated=6000,
             vocabulary_size=400,
             embedding_size=32,
-            state_size=96,
+            state_size=128,
             batch_size=8,  # many small updates: themes are found suddenly, after a number of them
             epochs=4,
             learning_rate=1e-2,
