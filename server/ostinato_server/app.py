@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
+from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
     generation_pb2,
     generation_pb2_grpc,
@@ -36,14 +37,16 @@ from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
 from ostinato_server.rpc.models import ModelService
+from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
+from ostinato_server.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
 SERVICES = tuple(
     descriptor.full_name
-    for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2)
+    for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2, grpc_service_pb2)
     for descriptor in module.DESCRIPTOR.services_by_name.values()
 )
 
@@ -98,14 +101,18 @@ async def start(config: ServerConfig) -> Server:
     """
     registry = CollectorRegistry()
     metrics = ServerMetrics(registry)
-    models = await asyncio.to_thread(_load_models, config, metrics, asyncio.get_running_loop())
+    statistics = Statistics(time.time)
+    models = await asyncio.to_thread(_load_models, config, metrics, statistics, asyncio.get_running_loop())
     guard = Guard(metrics)
     server = grpc.aio.server(interceptors=[guard], options=_CHANNEL_OPTIONS)
-    desk = Desk(Catalog(models), metrics, time.monotonic, config.max_deadline_seconds)
+    desk = Desk(Catalog(models), metrics, statistics, time.monotonic, config.max_deadline_seconds)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(desk.catalog), server)
+    grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        OpenInferenceService(desk, statistics, lambda: guard.draining), server
+    )
     checker = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -126,10 +133,12 @@ async def start(config: ServerConfig) -> Server:
     )
 
 
-def _load_models(config: ServerConfig, metrics: ServerMetrics, loop: asyncio.AbstractEventLoop) -> list[LoadedModel]:
+def _load_models(
+    config: ServerConfig, metrics: ServerMetrics, statistics: Statistics, loop: asyncio.AbstractEventLoop
+) -> list[LoadedModel]:
     def observe(manifest: Manifest, runtime: str, device: str) -> EngineObserver:
         info = {"version": str(manifest.version), "task": manifest.task, "runtime": runtime, "device": device}
-        return metrics.model_loaded(manifest.name, info)
+        return statistics.observe(manifest.name, manifest.version, metrics.model_loaded(manifest.name, info))
 
     loader = Loader(config, observe, loop)
     models = [loader.load(path) for path in discover(config.repository)]

@@ -8,6 +8,7 @@
     ├── Draining            the server is shutting down
     ├── DeadlineExpired     the request's deadline passed before its end
     ├── EngineFault         the model's runtime failed; nothing the caller did
+    ├── ModelControlUnavailable  models cannot be loaded or unloaded while the server runs
     └── StartupError        the server cannot start as configured
         └── DeviceUnavailable
 
@@ -89,6 +90,13 @@ class EngineFault(ServerError):
     def __init__(self, model: str) -> None:
         super().__init__(f"the runtime of model {model} failed on this request; the server has logged why")
         self.model = model
+
+
+class ModelControlUnavailable(ServerError):
+    """Models cannot be loaded or unloaded while the server runs."""
+
+    def __init__(self) -> None:
+        super().__init__("models are loaded when the server starts and cannot be loaded or unloaded while it runs")
 
 
 class StartupError(ServerError):

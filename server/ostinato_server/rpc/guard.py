@@ -21,6 +21,13 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+GUARDED = ("/ostinato.", "/inference.")
+"""Beginnings of the methods that are guarded."""
+
+PROBES = frozenset(f"/inference.GRPCInferenceService/{name}" for name in ("ServerLive", "ServerReady"))
+"""Methods that answer while the server shuts down, as health does."""
+
+
 class _Malformed:
     """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
 
@@ -39,6 +46,11 @@ class Guard(grpc.aio.ServerInterceptor):
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused."""
+        return self._draining
+
     async def drain(self, grace_seconds: float) -> bool:
         """Refuses new calls and waits for those under way; gives whether all have ended in time."""
         self._draining = True
@@ -56,7 +68,7 @@ class Guard(grpc.aio.ServerInterceptor):
         """Wraps a call's handler."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or not method.startswith("/ostinato."):
+        if handler is None or method in PROBES or not method.startswith(GUARDED):
             return handler
         make, inner = next(
             (make, inner)

@@ -12,6 +12,7 @@ from ostinato_server.errors import (
     Draining,
     EngineFault,
     InvalidArgument,
+    ModelControlUnavailable,
     ModelNotFound,
     Overloaded,
     ServerError,
@@ -32,6 +33,7 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     Draining: grpc.StatusCode.UNAVAILABLE,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     EngineFault: grpc.StatusCode.INTERNAL,
+    ModelControlUnavailable: grpc.StatusCode.UNIMPLEMENTED,
 }
 
 

@@ -16,6 +16,7 @@ from ostinato_server.rpc.status import code_of, status_of
         (errors.Draining(), grpc.StatusCode.UNAVAILABLE, "DRAINING"),
         (errors.DeadlineExpired(), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED"),
         (errors.EngineFault("m"), grpc.StatusCode.INTERNAL, "ENGINE_FAULT"),
+        (errors.ModelControlUnavailable(), grpc.StatusCode.UNIMPLEMENTED, "MODEL_CONTROL_UNAVAILABLE"),
     ],
     ids=lambda value: type(value).__name__,
 )
