@@ -48,7 +48,7 @@ def read_arguments(request: pb.ModelInferRequest, signature: Signature) -> Argum
     given: dict[str, Tensor] = {}
     for tensor in read_tensors(request):
         if tensor.name not in known:
-            raise InvalidArgument(_short(tensor.name), f"is no input of this model; it takes {_names(known)}")
+            raise InvalidArgument(tensor.name, f"is no input of this model; it takes {_names(known)}")
         if tensor.name in given:
             raise InvalidArgument(tensor.name, "must be given once")
         _check(tensor, known[tensor.name])
@@ -75,8 +75,7 @@ def _wanted(request: pb.ModelInferRequest, signature: Signature) -> frozenset[st
         if output.name not in outputs:
             raise InvalidArgument(_short(output.name), f"is no output of this model; it gives {_names(outputs)}")
         if output.parameters:
-            unknown = ", ".join(sorted(output.parameters))
-            raise InvalidArgument(output.name, f"must have no parameters of its own, not {unknown}")
+            raise InvalidArgument(output.name, "must have no parameters of its own, shared memory among them")
     return frozenset(output.name for output in request.outputs)
 
 

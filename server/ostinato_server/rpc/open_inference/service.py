@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, NoReturn
 
@@ -109,10 +110,11 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
                     raise Draining
                 model = self._find(request.model_name, request.model_version, prefix="model_")
                 arguments = self._read(model, request)
-                async for answer in self._tasks.stream(model, arguments, context):
-                    response = _response(model, request, arguments, answer)
-                    response.parameters["triton_final_response"].bool_param = answer.final
-                    yield pb.ModelStreamInferResponse(infer_response=response)
+                async with aclosing(self._tasks.stream(model, arguments, context)) as answers:
+                    async for answer in answers:
+                        response = _response(model, request, arguments, answer)
+                        response.parameters["triton_final_response"].bool_param = answer.final
+                        yield pb.ModelStreamInferResponse(infer_response=response)
             except ServerError as error:
                 yield _failure(request, str(error))
             except Exception:

@@ -6,7 +6,7 @@ The native services do the rest, so that limits, deadlines, turns, admission and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -64,7 +64,7 @@ class Tasks:
     sentiment: SentimentService
     translation: TranslationService
 
-    async def stream(self, model: LoadedModel, arguments: Arguments, context: Any) -> AsyncIterator[Answer]:
+    async def stream(self, model: LoadedModel, arguments: Arguments, context: Any) -> AsyncGenerator[Answer, None]:
         """Answers a request piece by piece, the last piece being final.
 
         Raises:

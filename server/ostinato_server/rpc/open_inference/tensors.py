@@ -21,6 +21,10 @@ from ostinato_server.errors import InvalidArgument
 
 BYTES = "BYTES"
 
+MAX_NAME_CHARACTERS = 64
+MAX_DIMENSIONS = 8
+"""Both far beyond any tensor here; a status could not even repeat very long ones."""
+
 _LENGTH = struct.Struct("<I")
 
 
@@ -91,9 +95,14 @@ def read_tensors(request: pb.ModelInferRequest) -> list[Tensor]:
         )
     read = []
     for index, given in enumerate(request.inputs):
+        if len(given.name) > MAX_NAME_CHARACTERS:
+            limit = f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(given.name)}"
+            raise InvalidArgument(f"inputs[{index}].name", limit)
         if given.parameters:
-            known = ", ".join(sorted(given.parameters))
-            raise InvalidArgument(given.name, f"must have no parameters of its own, not {known}")
+            raise InvalidArgument(given.name, "must have no parameters of its own, shared memory among them")
+        if len(given.shape) > MAX_DIMENSIONS:
+            limit = f"must have at most {MAX_DIMENSIONS} dimensions, not {len(given.shape)}"
+            raise InvalidArgument(given.name, limit)
         if raw and given.HasField("contents"):
             raise InvalidArgument(given.name, "must have raw contents or typed contents, not both")
         shape = tuple(given.shape)
@@ -206,5 +215,5 @@ def _objects(elements: Sequence[bytes]) -> NDArray[Any]:
 def _shaped(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         return array.reshape(shape)
-    except ValueError as error:  # more dimensions, or larger ones beside a zero, than an array may have
-        raise InvalidArgument(name, f"cannot have {len(shape)} dimensions of that size") from error
+    except ValueError as error:  # dimensions beside a zero that are larger than those of an array may be
+        raise InvalidArgument(name, f"cannot have shape {list(shape)}") from error

@@ -104,6 +104,8 @@ def _raw(datatype: str, shape: list[int], *raw: bytes) -> pb.ModelInferRequest:
         (_raw("BYTES", [2], b"\1\0\0\0a"), "x: must have 2 elements in its raw contents, not 1"),
         (_raw("FP32", [-1], b""), "x: must have no negative dimension, not shape [-1]"),
         (_raw("FP32", [1], b"1234", b"1234"), "raw_input_contents: must have one entry for each of 1 inputs, not 2"),
+        (_raw("FP32", [1] * 9, b"1234"), "x: must have at most 8 dimensions, not 9"),
+        (_raw("FP32", [2**62, 2**62, 0], b""), f"x: cannot have shape [{2**62}, {2**62}, 0]"),
         (_typed("FP16", [1]), "x: must have raw contents; FP16 has no typed ones"),
         (_typed("FP32", [2], fp32_contents=[1.0]), "x: must have 2 elements for shape [2], not 1"),
         (_typed("FP32", [1], int_contents=[1]), "x: must have its FP32 elements in fp32_contents, not in int_contents"),
@@ -126,3 +128,18 @@ def test_raw_and_typed_contents_exclude_each_other() -> None:
 def test_an_unknown_datatype_is_refused_naming_those_there_are() -> None:
     with pytest.raises(InvalidArgument, match=r"must have a datatype of BOOL, .*BYTES, not 'BF16'"):
         read_tensors(_raw("BF16", [1], b"12"))
+
+
+def test_a_name_too_long_to_repeat_is_refused_by_its_place() -> None:
+    request = pb.ModelInferRequest()
+    request.inputs.add(name="x" * 65, datatype="FP32", shape=[0])
+    with pytest.raises(InvalidArgument) as caught:
+        read_tensors(request)
+    assert str(caught.value) == "inputs[0].name: must have at most 64 characters, not 65"
+
+
+def test_shared_memory_is_refused() -> None:
+    request = _raw("FP32", [1], b"1234")
+    request.inputs[0].parameters["shared_memory_region"].string_param = "region"
+    with pytest.raises(InvalidArgument, match="shared memory"):
+        read_tensors(request)
