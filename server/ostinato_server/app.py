@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
+from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
     generation_pb2,
     generation_pb2_grpc,
@@ -25,6 +26,7 @@ from ostinato.v1 import (
     translation_pb2_grpc,
 )
 from ostinato_server.config import ServerConfig
+from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.errors import NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
@@ -39,16 +41,18 @@ from ostinato_server.rpc.health import ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
+from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
+from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
 
 logger = logging.getLogger(__name__)
 
 SERVICES = tuple(
     descriptor.full_name
-    for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2)
+    for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2, grpc_service_pb2)
     for descriptor in module.DESCRIPTOR.services_by_name.values()
 )
 
@@ -104,14 +108,19 @@ async def start(config: ServerConfig) -> Server:
     credentials = tls(config)
     catalog = Catalog()
     checker = health.aio.HealthServicer()
-    lifecycle = await _load_models(config, metrics, catalog, ModelHealth(checker))
+    statistics = Statistics(time.time)
+    lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
-    desk = Desk(catalog, metrics, time.monotonic, config.max_deadline_seconds)
+    desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
-    models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(catalog, lifecycle, config.model_control), server)
+    models = ModelService(catalog, lifecycle, config.model_control)
+    models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
+    grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        OpenInferenceService(desk, statistics, models, lambda: guard.draining), server
+    )
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -139,12 +148,18 @@ async def start(config: ServerConfig) -> Server:
     )
 
 
-async def _load_models(config: ServerConfig, metrics: ServerMetrics, catalog: Catalog, told: ModelHealth) -> Lifecycle:
+async def _load_models(
+    config: ServerConfig, metrics: ServerMetrics, statistics: Statistics, catalog: Catalog, told: ModelHealth
+) -> Lifecycle:
     """Loads the repository; only a server whose models cannot change later insists on having all of them, and one."""
+
+    def observe(name: str, version: int) -> EngineObserver:
+        return statistics.observe(name, version, metrics.engine(name))
+
     lifecycle = Lifecycle(
         config.repository,
         read_policies(config.versions),
-        Loader(config, metrics.engine, asyncio.get_running_loop()),
+        Loader(config, observe, asyncio.get_running_loop()),
         catalog,
         metrics,
         told.tell,

@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 from prometheus_client.parser import text_string_to_metric_families
 
+from ostinato.inference import grpc_service_pb2_grpc
 from ostinato.v1 import generation_pb2 as pb
 from ostinato.v1 import generation_pb2_grpc, models_pb2_grpc, sentiment_pb2_grpc, translation_pb2_grpc
 from ostinato_server.app import Server, start
@@ -39,6 +40,7 @@ class Stubs:
         self.sentiment = sentiment_pb2_grpc.SentimentServiceStub(channel)
         self.translation = translation_pb2_grpc.TranslationServiceStub(channel)
         self.models = models_pb2_grpc.ModelServiceStub(channel)
+        self.inference = grpc_service_pb2_grpc.GRPCInferenceServiceStub(channel)
 
 
 class RunningServer(Stubs):

@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.certificates import issue, roots
 from tests.integration.harness import CALL_SECONDS, RunningServer, continued, fold, serving
 
+from ostinato.inference import grpc_service_pb2 as inference_pb2
 from ostinato.v1 import models_pb2, sentiment_pb2, translation_pb2
 from ostinato_client import AsyncClient, Client, PermissionDenied, Unauthenticated, tls_credentials
 from ostinato_client.cli.main import run
@@ -69,6 +70,23 @@ def both(server: RunningServer, sent: tuple[tuple[str, str], ...]) -> object:
     return list(server.sentiment.ClassifyStream(requests, timeout=CALL_SECONDS, metadata=sent))
 
 
+INFER = inference_pb2.ModelInferRequest(
+    model_name="sentiment",
+    inputs=[
+        inference_pb2.ModelInferRequest.InferInputTensor(
+            name="text",
+            datatype="BYTES",
+            shape=[1],
+            contents=inference_pb2.InferTensorContents(bytes_contents=[b"good"]),
+        )
+    ],
+)
+
+
+def infer_stream(server: RunningServer, sent: tuple[tuple[str, str], ...]) -> object:
+    return list(server.inference.ModelStreamInfer(iter([INFER]), timeout=CALL_SECONDS, metadata=sent))
+
+
 METHODS: dict[str, Method] = {
     "/ostinato.v1.GenerationService/Generate": stream("generation", "Generate", continued(3)),
     "/ostinato.v1.SentimentService/Classify": unary(
@@ -83,6 +101,20 @@ METHODS: dict[str, Method] = {
     ),
     "/ostinato.v1.ModelService/ListModels": unary("models", "ListModels", models_pb2.ListModelsRequest()),
     "/ostinato.v1.ModelService/GetModel": unary("models", "GetModel", models_pb2.GetModelRequest(model="char-lm")),
+    "/inference.GRPCInferenceService/ServerMetadata": unary(
+        "inference", "ServerMetadata", inference_pb2.ServerMetadataRequest()
+    ),
+    "/inference.GRPCInferenceService/ModelReady": unary(
+        "inference", "ModelReady", inference_pb2.ModelReadyRequest(name="sentiment")
+    ),
+    "/inference.GRPCInferenceService/ModelMetadata": unary(
+        "inference", "ModelMetadata", inference_pb2.ModelMetadataRequest(name="sentiment")
+    ),
+    "/inference.GRPCInferenceService/ModelConfig": unary(
+        "inference", "ModelConfig", inference_pb2.ModelConfigRequest(name="sentiment")
+    ),
+    "/inference.GRPCInferenceService/ModelInfer": unary("inference", "ModelInfer", INFER),
+    "/inference.GRPCInferenceService/ModelStreamInfer": infer_stream,
 }
 
 

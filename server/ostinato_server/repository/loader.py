@@ -32,7 +32,7 @@ class Loader:
 
     Args:
         config: The server's configuration.
-        observe: Gives the observer of an engine of the model of that name.
+        observe: Gives the observer of an engine, from the model's name and version.
         loop: The event loop that reads the streams.
         clock: Seconds, monotonic.
     """
@@ -40,7 +40,7 @@ class Loader:
     def __init__(
         self,
         config: ServerConfig,
-        observe: Callable[[str], EngineObserver],
+        observe: Callable[[str, int], EngineObserver],
         loop: asyncio.AbstractEventLoop,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -85,7 +85,7 @@ class Loader:
         )
         warm_step(bundle, table)
         client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
-        observer = self._observe(manifest.name)
+        observer = self._observe(manifest.name, manifest.version)
         engine = DecodeEngine(
             manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
         )
@@ -107,7 +107,7 @@ class Loader:
         classifier = backend.graph("classifier")
         warm_classifier(bundle, classifier)
         client = ClassifyClient(self._admission(manifest), self._clock)
-        observer = self._observe(manifest.name)
+        observer = self._observe(manifest.name, manifest.version)
         engine = ClassifyEngine(
             manifest.name,
             classifier,

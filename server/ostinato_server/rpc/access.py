@@ -26,6 +26,12 @@ INFERENCE = frozenset(
         "/ostinato.v1.TranslationService/Translate",
         "/ostinato.v1.ModelService/ListModels",
         "/ostinato.v1.ModelService/GetModel",
+        "/inference.GRPCInferenceService/ModelReady",
+        "/inference.GRPCInferenceService/ServerMetadata",
+        "/inference.GRPCInferenceService/ModelMetadata",
+        "/inference.GRPCInferenceService/ModelConfig",
+        "/inference.GRPCInferenceService/ModelInfer",
+        "/inference.GRPCInferenceService/ModelStreamInfer",
     }
 )
 """Methods for the role ``infer``. All others need ``admin``, those that are yet to come too."""

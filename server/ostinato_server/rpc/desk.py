@@ -13,6 +13,7 @@ from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.rpc.call import Call, current_call
+from ostinato_server.statistics import Statistics
 
 M = TypeVar("M", bound=LoadedModel)
 
@@ -24,12 +25,14 @@ class Desk:
     Attributes:
         catalog: The models.
         metrics: Told the outcome of every request.
+        statistics: Told the same.
         clock: Seconds, monotonic, the engines'.
         max_deadline_seconds: The longest a request may take.
     """
 
     catalog: Catalog
     metrics: ServerMetrics
+    statistics: Statistics
     clock: Callable[[], float]
     max_deadline_seconds: float
 
@@ -64,7 +67,9 @@ class Desk:
             outcome = _outcome(error)
             raise
         finally:
-            self.metrics.request_ended(model.name, model.manifest.task, outcome, self.clock() - started)
+            seconds = self.clock() - started
+            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds)
+            self.statistics.request_ended(model.name, model.version, outcome, seconds)
 
 
 def _outcome(error: ServerError) -> str:

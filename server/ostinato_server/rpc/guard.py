@@ -28,6 +28,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 HEALTH = "/grpc.health."
 """Whether the server is up is told to everybody: who asks, a balancer or an orchestrator, has no token."""
 
+PROBES = frozenset(f"/inference.GRPCInferenceService/{name}" for name in ("ServerLive", "ServerReady"))
+"""The Open Inference Protocol's own words for health."""
+
 
 class _Malformed:
     """Stands for a message that could not be read, until a handler can refuse it with a proper status."""
@@ -53,6 +56,11 @@ class Guard(grpc.aio.ServerInterceptor):
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused."""
+        return self._draining
+
     async def drain(self, grace_seconds: float) -> bool:
         """Refuses new calls and waits for those under way; gives whether all have ended in time."""
         self._draining = True
@@ -70,7 +78,7 @@ class Guard(grpc.aio.ServerInterceptor):
         """Wraps a call's handler."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(HEALTH):
+        if handler is None or method in PROBES or method.startswith(HEALTH):
             return handler
         make, inner = next(
             (make, inner)

@@ -48,7 +48,7 @@ def refused(folder: Path, runtime: str) -> BundleError:
     registry = CollectorRegistry()
     config = ServerConfig(repository=folder.parents[1], runtime=runtime)
     with closing(asyncio.new_event_loop()) as loop, pytest.raises(BundleError) as caught:
-        Loader(config, ServerMetrics(registry).engine, loop).load(folder)
+        Loader(config, lambda name, version: ServerMetrics(registry).engine(name), loop).load(folder)
     assert "\n" not in str(caught.value)
     assert registry.get_sample_value("ostinato_requests_running", {"model": "char-lm"}) is None
     return caught.value

@@ -1,0 +1,233 @@
+"""The three tasks with tensors: each request becomes one of the native contract's, each answer tensors.
+
+The native services do the rest, so that limits, deadlines, turns, admission and counts are theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
+from ostinato_server.errors import InvalidArgument
+from ostinato_server.repository.model import LoadedModel
+from ostinato_server.rpc.generation import GenerationService
+from ostinato_server.rpc.open_inference.arguments import Arguments
+from ostinato_server.rpc.open_inference.tensors import Tensor, numbers, texts
+from ostinato_server.rpc.sentiment import SentimentService
+from ostinato_server.rpc.translation import TranslationService
+
+MAX_TRANSLATIONS = 16
+"""Sentences of one request; each is a stream of its own inside."""
+
+_REASONS = {
+    generation_pb2.FINISH_REASON_LENGTH: "length",
+    generation_pb2.FINISH_REASON_STOP: "stop",
+    generation_pb2.FINISH_REASON_END_OF_SEQUENCE: "end_of_sequence",
+}
+
+_LABELS = {sentiment_pb2.SENTIMENT_NEGATIVE: "negative", sentiment_pb2.SENTIMENT_POSITIVE: "positive"}
+
+_DETAILS = frozenset({"tokens", "logprobs"})
+_ALIGNMENT = frozenset({"target_tokens", "source_tokens", "attention"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with, or a piece of it.
+
+    Attributes:
+        tensors: The outputs.
+        final: Whether nothing follows.
+        seed: The seed of a generated text, known at its end.
+    """
+
+    tensors: list[Tensor]
+    final: bool = True
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Answers requests of any task.
+
+    Attributes:
+        generation: Continues prompts.
+        sentiment: Scores texts.
+        translation: Translates sentences.
+    """
+
+    generation: GenerationService
+    sentiment: SentimentService
+    translation: TranslationService
+
+    async def stream(self, model: LoadedModel, arguments: Arguments, context: Any) -> AsyncGenerator[Answer, None]:
+        """Answers a request piece by piece, the last piece being final.
+
+        Raises:
+            ServerError: What the native service raises, its fields named as tensors.
+        """
+        if model.manifest.task != "generation":
+            yield await self.whole(model, arguments, context)
+            return
+        with _named_as_tensors():
+            request = _generate_request(model, arguments)
+            details = arguments.wanted & _DETAILS
+            async with _closing(self.generation.Generate(request, context)) as responses:
+                async for response in responses:
+                    if response.WhichOneof("payload") == "chunk":
+                        yield Answer(_generated(response.chunk.text, response.chunk.tokens, details), final=False)
+                    else:
+                        yield Answer(_ending(response.summary), seed=response.summary.seed)
+
+    async def whole(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
+        """Answers a request at once.
+
+        Raises:
+            ServerError: What the native service raises, its fields named as tensors.
+        """
+        with _named_as_tensors():
+            match model.manifest.task:
+                case "generation":
+                    return await self._generate(model, arguments, context)
+                case "sentiment":
+                    return await self._classify(model, arguments, context)
+                case "translation":
+                    return await self._translate(model, arguments, context)
+
+    async def _generate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
+        parts: list[str] = []
+        tokens: list[generation_pb2.TokenDetail] = []
+        summary = generation_pb2.GenerationSummary()
+        async with _closing(self.generation.Generate(_generate_request(model, arguments), context)) as responses:
+            async for response in responses:
+                if response.WhichOneof("payload") == "chunk":
+                    parts.append(response.chunk.text)
+                    tokens.extend(response.chunk.tokens)
+                else:
+                    summary = response.summary
+        generated = _generated("".join(parts), tokens, arguments.wanted & _DETAILS)
+        return Answer([*generated, *_ending(summary)], seed=summary.seed)
+
+    async def _classify(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
+        request = sentiment_pb2.ClassifyBatchRequest(model=model.name, version=model.version, texts=arguments.texts)
+        scores = (await self.sentiment.ClassifyBatch(request, context)).scores
+        return Answer(
+            [
+                numbers(
+                    "probabilities", "FP32", [[each.negative_probability, each.positive_probability] for each in scores]
+                ),
+                texts("label", [_LABELS[each.sentiment] for each in scores]),
+            ]
+        )
+
+    async def _translate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
+        count = len(arguments.texts)
+        aligned = bool(arguments.options.get("attention")) or bool(arguments.wanted & _ALIGNMENT)
+        if not 1 <= count <= MAX_TRANSLATIONS:
+            raise InvalidArgument("text", f"must be 1 to {MAX_TRANSLATIONS} sentences, not {count}")
+        if aligned and count > 1:
+            raise InvalidArgument("text", f"must be one sentence where attention is asked for, not {count}")
+        options = {name: value for name, value in arguments.options.items() if name != "attention"}
+        requests = [
+            translation_pb2.TranslateRequest(
+                model=model.name, version=model.version, text=text, include_attention=aligned, **options
+            )
+            for text in arguments.texts
+        ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [
+                    group.create_task(self._sentence(request, f"text[{index}]", context))
+                    for index, request in enumerate(requests)
+                ]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the others were cancelled because of it
+        sentences = [task.result() for task in running]
+        tensors = [texts("translation", [sentence.text for sentence in sentences])]
+        if aligned:
+            tensors += sentences[0].alignment()
+        return Answer(tensors)
+
+    async def _sentence(self, request: translation_pb2.TranslateRequest, field: str, context: Any) -> _Sentence:
+        source: list[str] = []
+        targets: list[translation_pb2.TargetToken] = []
+        text = ""
+        try:
+            async with _closing(self.translation.Translate(request, context)) as responses:
+                async for response in responses:
+                    match response.WhichOneof("payload"):
+                        case "source":
+                            source.extend(response.source.tokens)
+                        case "chunk":
+                            targets.extend(response.chunk.tokens)
+                        case "summary":
+                            text = response.summary.text
+        except InvalidArgument as error:
+            raise InvalidArgument(field if error.field == "text" else error.field, error.description) from error
+        return _Sentence(text, source, targets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A translated sentence."""
+
+    text: str
+    source: list[str]
+    targets: list[translation_pb2.TargetToken]
+
+    def alignment(self) -> list[Tensor]:
+        """Target tokens (T), source tokens (S) and the weights between them (T, S)."""
+        rows = numbers("attention", "FP32", [token.attention for token in self.targets])
+        return [
+            texts("target_tokens", [token.token for token in self.targets]),
+            texts("source_tokens", self.source),
+            Tensor(rows.name, rows.datatype, rows.array.reshape(len(self.targets), len(self.source))),
+        ]
+
+
+def _generate_request(model: LoadedModel, arguments: Arguments) -> generation_pb2.GenerateRequest:
+    def given(*names: str) -> dict[str, Any]:
+        return {name: arguments.options[name] for name in names if name in arguments.options}
+
+    return generation_pb2.GenerateRequest(
+        model=model.name,
+        version=model.version,
+        prompt=arguments.texts[0],
+        sampling=generation_pb2.SamplingParameters(**given("temperature", "top_k", "top_p", "seed")),
+        stopping=generation_pb2.StoppingParameters(**given("max_tokens", "stop")),
+        include_logprobs=bool(arguments.wanted & _DETAILS),
+    )
+
+
+def _generated(text: str, tokens: Any, details: frozenset[str]) -> list[Tensor]:
+    tensors = [texts("text", [text])]
+    if details:
+        tensors.append(numbers("tokens", "INT64", [token.token_id for token in tokens]))
+        tensors.append(numbers("logprobs", "FP32", [token.logprob for token in tokens]))
+    return tensors
+
+
+def _ending(summary: generation_pb2.GenerationSummary) -> list[Tensor]:
+    return [
+        texts("finish_reason", [_REASONS[summary.finish_reason]]),
+        numbers("generated_tokens", "INT32", [summary.generated_tokens]),
+    ]
+
+
+def _closing(responses: Any) -> aclosing[AsyncGenerator[Any, None]]:
+    """Ends a native call with the scope, whatever ends that: the slot must be free before the next step."""
+    return aclosing(cast("AsyncGenerator[Any, None]", responses))
+
+
+@contextmanager
+def _named_as_tensors() -> Iterator[None]:
+    """Renames the fields of errors: ``sampling.temperature`` to ``temperature``, ``texts[3]`` to ``text[3]``."""
+    try:
+        yield
+    except InvalidArgument as error:
+        name = error.field.rpartition(".")[2]
+        raise InvalidArgument(f"text{name[5:]}" if name.startswith("texts") else name, error.description) from error
