@@ -142,7 +142,7 @@ async def _load_models(config: ServerConfig, metrics: ServerMetrics, catalog: Ca
     lifecycle = Lifecycle(
         config.repository,
         read_policies(config.versions),
-        Loader(config, metrics.engine, asyncio.get_running_loop()),
+        Loader(config, metrics.engine, asyncio.get_running_loop()).load,
         catalog,
         metrics,
         told.tell,
