@@ -159,7 +159,7 @@ async def _load_models(
     lifecycle = Lifecycle(
         config.repository,
         read_policies(config.versions),
-        Loader(config, observe, asyncio.get_running_loop()),
+        Loader(config, observe, asyncio.get_running_loop()).load,
         catalog,
         metrics,
         told.tell,

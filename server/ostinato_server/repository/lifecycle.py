@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ostinato_bundle import BundleError, Fingerprint, fingerprint
 from ostinato_server.errors import BundleNotFound, ModelRefused, NoRepository, StartupError
@@ -23,18 +23,6 @@ T = TypeVar("T")
 
 _STOP_SECONDS = 5.0
 """Time for an engine to end its last step."""
-
-
-class BundleLoader(Protocol):
-    """Turns a bundle into a model whose engine runs."""
-
-    def load(self, path: Path) -> LoadedModel:
-        """Loads the bundle in a folder; blocks, and is called on a thread of its own.
-
-        Raises:
-            BundleError: The bundle is refused.
-            StartupError: This installation cannot serve it as configured.
-        """
 
 
 class Served(NamedTuple):
@@ -61,7 +49,8 @@ class Lifecycle:
     Args:
         repository: Folder of the bundles.
         policies: Which versions of a model to serve.
-        loader: Loads bundles.
+        load_bundle: Turns the bundle in a folder into a model whose engine runs; blocks, and is called on a thread.
+            Raises BundleError when it refuses the bundle, StartupError when this installation cannot serve it.
         catalog: Where requests find models; this is the only one who changes it.
         metrics: Told what is loaded, refused and unloaded.
         announce: Told the names of the models that are served, after every change.
@@ -71,14 +60,14 @@ class Lifecycle:
         self,
         repository: Path,
         policies: VersionPolicies,
-        loader: BundleLoader,
+        load_bundle: Callable[[Path], LoadedModel],
         catalog: Catalog,
         metrics: ServerMetrics,
         announce: Callable[[Collection[str]], Awaitable[None]],
     ) -> None:
         self._repository = repository
         self._policies = policies
-        self._loader = loader
+        self._load_bundle = load_bundle
         self._catalog = catalog
         self._metrics = metrics
         self._announce = announce
@@ -277,7 +266,7 @@ class Lifecycle:
         if refusal is not None and refusal.files == files:
             raise ModelRefused(name, version, refusal.reason)
         try:
-            model = await asyncio.to_thread(self._loader.load, path)
+            model = await asyncio.to_thread(self._load_bundle, path)
         except (BundleError, StartupError) as error:
             self._refusals[key] = Refusal(str(error), files)
             self._metrics.model_refused(name)

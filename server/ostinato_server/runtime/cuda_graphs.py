@@ -33,7 +33,8 @@ def capture(
             step()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Other engines run and models are loaded meanwhile; only this thread must keep to what can be captured.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         results = step()
     for buffer, old in zip(state, saved, strict=True):
         buffer.copy_(old)

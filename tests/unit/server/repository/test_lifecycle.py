@@ -68,7 +68,12 @@ class Rig:
         self.registry = CollectorRegistry()
         self.announced: list[set[str]] = []
         self.lifecycle = Lifecycle(
-            repository, read_policies(policies), self.loader, self.catalog, ServerMetrics(self.registry), self.announce
+            repository,
+            read_policies(policies),
+            self.loader.load,
+            self.catalog,
+            ServerMetrics(self.registry),
+            self.announce,
         )
 
     async def announce(self, names: Collection[str]) -> None:
