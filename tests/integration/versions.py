@@ -14,7 +14,7 @@ from ostinato.v1 import generation_pb2
 from ostinato_server.repository.index import State
 
 STREAMS = 16
-TOKENS = 800
+TOKENS = 400
 """With twenty alternatives a token, a stream is larger than what the transport takes before its reader reads."""
 
 References = dict[tuple[int, int], str]
