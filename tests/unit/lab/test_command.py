@@ -103,3 +103,12 @@ def test_a_folder_that_cannot_be_made_is_refused_with_exit_code_1(tmp_path: Path
     done = CliRunner().invoke(lab, ["gradient-flow", "--out", str(tmp_path / "file" / "below")])
     assert done.exit_code == 1
     assert "file" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_quick_preset_of_gradient_flow_writes_its_report(tmp_path: Path) -> None:
+    done = CliRunner().invoke(lab, ["gradient-flow", "--preset", "quick", "--out", str(tmp_path), "--json"])
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)["findings"]) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, "report.md"])
