@@ -32,6 +32,7 @@ def test_the_seed_decides_every_number_and_one_way_is_chance_to_the_bit() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # half a minute of computing, which a machine busy with other work spreads over minutes
 def test_quick_separates_the_senses_from_both_sides_alone(tmp_path: Path) -> None:
     done = CliRunner().invoke(lab, ["word-sense", "--preset", "quick", "--out", str(tmp_path), "--json"])
     assert (done.exit_code, done.stderr) == (0, "")
@@ -39,7 +40,7 @@ def test_quick_separates_the_senses_from_both_sides_alone(tmp_path: Path) -> Non
     assert len(outcome["findings"]) == 3
     assert "the bidirectional encoder separates the senses" in outcome["findings"][0]
     assert "the same to the bit in all 120 minimal pairs" in outcome["findings"][0]
-    assert "what fails above is the direction" in outcome["findings"][1]
+    assert "both tell the sense, so what fails above is the direction" in outcome["findings"][1]
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert all(finding in text for finding in outcome["findings"])
     assert {path.name for path in tmp_path.iterdir()} == {Path(name).name for name in outcome["files"]}
