@@ -48,4 +48,4 @@ def test_card_reports_what_was_measured_on_the_served_files(tmp_path: Path) -> N
 def test_language_pair_ends_the_data_set_name() -> None:
     assert language_pair("tatoeba-en-fr") == ("en", "fr")
     assert language_pair("generated-translation") is None
-    assert describe("multi30k-de-en").description == "Translates sentences from German to English."
+    assert describe("multi30k-de-en").description == "Translates captions of photographs from German to English."
