@@ -62,8 +62,8 @@ def report(result: ArchitecturesResult) -> Report:
                 "ranges",
                 draw_ranges(result.ranges, settings),
                 f"Lower is learned sooner. The grey line is at {settings.updates:,} updates, the most there are. A "
-                "cross above it marks the length at which an architecture stops learning; those at one length stand side "
-                "by side.",
+                "cross above it marks the length at which an architecture stops learning; those at one length stand "
+                "side by side.",
             ),
             Plot(
                 "costs",
