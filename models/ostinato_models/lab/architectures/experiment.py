@@ -61,8 +61,9 @@ def report(result: ArchitecturesResult) -> Report:
             Plot(
                 "ranges",
                 draw_ranges(result.ranges, settings),
-                f"Lower is learned sooner. A cross on the grey line, at {settings.updates:,} updates, is the length at "
-                "which an architecture stops learning; crosses at one length stand side by side.",
+                f"Lower is learned sooner. The grey line is at {settings.updates:,} updates, the most there are. A "
+                "cross above it marks the length at which an architecture stops learning; those at one length stand "
+                "side by side.",
             ),
             Plot(
                 "costs",
@@ -97,7 +98,8 @@ def _method(settings: ArchitecturesSettings) -> str:
         f"averaged over {settings.window} updates, falls below {settings.learned_below:g} of the blind answer's within "
         f"{settings.updates:,} updates. {settings.repeats} networks are drawn for each of the learning rates {rates}. "
         "An architecture learns a length when at least half of them do at one of the rates, and stops at the first "
-        "length that it does not learn. Longer ones are not tried. More updates would move every limit.\n\n"
+        "length that it does not learn. Longer ones are not tried. More updates or other learning rates "
+        "could move every limit.\n\n"
         "**Speed.** One update (forward, backward, Adam) of the adding problem on one thread with the fused kernel, as "
         f"training uses it: the median of {settings.cost_repeats} after one to warm up, in the thread's own processor "
         "time. A step is one of one sequence. Both directions of a BiLSTM count as one step. On a CPU torch runs an "

@@ -54,8 +54,8 @@ def report(result: StabilityResult) -> Report:
             Plot(
                 "outcomes",
                 draw_outcomes(trainings, settings),
-                "How many trainings have learned / stalled / gone unstable in each cell. Blue: all have learned. Red: "
-                "all are unstable. Grey: all have stalled, or as many are unstable as have learned.",
+                "How many trainings have learned / stalled / gone unstable in each cell. Blue: all have learned. "
+                "Orange: all are unstable. Grey: all have stalled, or as many are unstable as have learned.",
             ),
             Plot(
                 "errors",

@@ -18,8 +18,8 @@ from ostinato_models.lab.stability.trainings import Training, select, share
 from ostinato_models.lab.synthetic.architectures import ARCHITECTURES, ArchitectureName
 
 RATE = "learning rate of Adam (no unit)"
-LOWEST_ERROR, HIGHEST_ERROR = 1e-3, 1e2
-"""Multiples of the blind answer's error between which errors are drawn."""
+HIGHEST_ERROR = 1e2
+"""The multiple of the blind answer's error at which larger ones are drawn."""
 
 
 def draw_outcomes(trainings: Sequence[Training], settings: StabilitySettings) -> Figure:
@@ -65,12 +65,11 @@ def draw_errors(trainings: Sequence[Training], settings: StabilitySettings) -> F
     """Final error by learning rate: a panel per architecture, a line per length, a dot per training."""
 
     def drawn(training: Training) -> float:
-        return min(max(training.final, LOWEST_ERROR), HIGHEST_ERROR)
+        return min(training.final, HIGHEST_ERROR)
 
     figure = _by_rate(trainings, settings, drawn, "mean error at the end / that of a blind answer (no unit)")
     for axes in figure.axes:
         axes.axhline(1.0, color=MUTED, linewidth=0.8)
-        axes.set_ylim(LOWEST_ERROR / 1.5, HIGHEST_ERROR * 1.5)
     return figure
 
 
