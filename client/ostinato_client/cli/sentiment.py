@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.core import ParameterSource
@@ -64,10 +65,19 @@ def each_text(texts: Sequence[str]) -> Iterator[str]:
     """The texts of the command line, with standard input's lines in place of a ``-``."""
     for text in texts:
         if text == "-":
-            with click.open_file("-", encoding="utf-8", errors="strict") as lines:
+            with standard_input() as lines:
                 yield from (line.rstrip("\r\n") for line in lines if line.strip())
         else:
             yield text
+
+
+def standard_input() -> TextIO:
+    """Standard input, read through a buffer of its own.
+
+    The transport reads the lines in a thread, which may wait for one when the command ends.  Python closes
+    ``sys.stdin`` as it exits, and aborts where a thread holds that buffer's lock.
+    """
+    return open(sys.stdin.fileno(), encoding="utf-8", closefd=False)
 
 
 def score_line(score: SentimentScore) -> str:

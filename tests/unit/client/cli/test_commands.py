@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -106,10 +105,14 @@ def test_sentiment_json_has_a_line_per_text_in_order(capsys: Captured) -> None:
     assert "trace" not in first
 
 
-def test_sentiment_reads_a_text_a_line_and_skips_blank_ones(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    stdin = io.TextIOWrapper(io.BytesIO("good é\r\n\n bad \nlast".encode()), encoding="utf-8")
-    monkeypatch.setattr(sys, "stdin", stdin)
-    assert run(["sentiment", "-", "--json"]) == 0
+def test_sentiment_reads_a_text_a_line_and_skips_blank_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    texts = tmp_path / "texts"
+    texts.write_bytes("good é\r\n\n bad \nlast".encode())
+    with texts.open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert run(["sentiment", "-", "--json"]) == 0
     assert [line["text"] for line in json_lines(capsys.readouterr().out)] == ["good é", " bad ", "last"]
 
 
