@@ -55,7 +55,7 @@ class Batch:
         sequence.rows = []
 
     def park(self, sequence: EngineSequence) -> None:
-        """Takes a stream of one lane out and saves its state with it."""
+        """Takes a stream of one lane out and saves its state with it, to be put back or handed to another stream."""
         sequence.saved = SavedState(*self._table.read(sequence.rows[0]))
         self.remove(sequence)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from ostinato_server.engine.batch import Batch
 from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import Preparation
-from ostinato_server.engine.request import Finished, FinishReason
+from ostinato_server.engine.request import Continuation, Finished, FinishReason, GeneratedToken
 from ostinato_server.engine.scheduler import Scheduler
 from ostinato_server.engine.sequence import EngineSequence
 from ostinato_server.engine.worker import Worker
@@ -98,7 +98,10 @@ class DecodeEngine(Worker):
         self._admit()
         if len(self._preparation):
             for sequence in self._preparation.advance(busy=len(self._batch) > 0):
-                self._batch.add(sequence)
+                if sequence.satisfied:
+                    self._end(sequence, FinishReason.LENGTH, (), self._clock())
+                else:
+                    self._batch.add(sequence)
         if len(self._batch):
             self._step()
         self._flush(idle=not len(self._batch))
@@ -148,8 +151,7 @@ class DecodeEngine(Worker):
                     gaps.append(now - sequence.last_token_at)
                 sequence.last_token_at = now
             if reason is not None:
-                self._drop(sequence)
-                self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now))
+                self._end(sequence, reason, tokens, now)
                 continue
             if sequence.steered:  # a beam, or a prompt that is read in steps
                 self._batch.redirect(sequence)
@@ -166,6 +168,15 @@ class DecodeEngine(Worker):
             self._batch.park(sequence)
             self._scheduler.park(sequence)
 
+    def _end(
+        self, sequence: EngineSequence, reason: FinishReason, tokens: Sequence[GeneratedToken], now: float
+    ) -> None:
+        """Ends a stream that has come to its end; its state goes out with it if another is to go on from there."""
+        if sequence.keeps_state and sequence.rows:
+            self._batch.park(sequence)
+        self._drop(sequence)
+        self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now))
+
     def _drop(self, sequence: EngineSequence) -> None:
         self._scheduler.remove(sequence.id)
         self._credits.pop(sequence.id, None)
@@ -181,6 +192,9 @@ class DecodeEngine(Worker):
     @staticmethod
     def _summary(sequence: EngineSequence, reason: FinishReason, now: float) -> Finished:
         first = sequence.first_token_at or now
+        left = None
+        if sequence.keeps_state and sequence.saved is not None:
+            left = Continuation(sequence.saved.state, tuple(sequence.next_tokens))
         return Finished(
             reason=reason,
             generated_tokens=sequence.generated,
@@ -188,4 +202,6 @@ class DecodeEngine(Worker):
             queue_seconds=sequence.admitted_at - sequence.arrival,
             first_token_seconds=first - sequence.arrival,
             total_seconds=now - sequence.arrival,
+            withheld=sequence.withheld,
+            continuation=left,
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ostinato_server.engine.request import Continuation
 from ostinato_server.engine.sequence import EngineSequence, SampledSequence, SavedState
 from ostinato_server.runtime.base import FloatArray, GraphRunner
 
@@ -71,13 +72,15 @@ class PromptReading:
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
         assert isinstance(sequence, SampledSequence)  # noqa: S101 (only such streams have prompts)
-        prompt = [*self._start, *sequence.source]
+        before = sequence.after or Continuation((), self._start)
+        prompt = [*before.pending, *sequence.source]
         if self._prefill is None or len(prompt) <= STEPPED_PROMPT:
-            sequence.next_tokens = prompt[:1]
-            sequence.unread = prompt[:0:-1]
+            sequence.saved = SavedState(before.state)
+            sequence.begin_reading(prompt)
             self._ready.append(sequence)
             return
-        state = [np.zeros((1, *shape), np.float32) for shape in self._state_shapes]
+        zeros = (np.zeros(shape, np.float32) for shape in self._state_shapes)
+        state = [tensor[np.newaxis] for tensor in before.state or zeros]
         self._reading.append((sequence, prompt, state))
 
     def discard(self, sequence: EngineSequence) -> None:
@@ -87,7 +90,7 @@ class PromptReading:
 
     def advance(self, busy: bool) -> list[EngineSequence]:
         """Reads a chunk of the oldest prompt; the last token of a prompt is left to the first step."""
-        ready, self._ready = self._ready, []
+        read: list[EngineSequence] = []
         if self._reading and self._prefill is not None:
             sequence, prompt, state = self._reading.popleft()
             chunk = min(BUSY_CHUNK if busy else IDLE_CHUNK, len(prompt) - 1)
@@ -101,7 +104,8 @@ class PromptReading:
             else:
                 sequence.saved = SavedState(tuple(tensor[0] for tensor in state))
                 sequence.next_tokens = rest
-                ready.append(sequence)
+                read.append(sequence)
+        ready, self._ready = [*self._ready, *read], []
         return ready
 
 

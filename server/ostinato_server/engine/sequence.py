@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ostinato_server.engine.beam import BeamSearch
 from ostinato_server.engine.request import (
     Alternative,
+    Continuation,
     FinishReason,
     GeneratedToken,
     GenerationRequest,
@@ -74,9 +75,17 @@ class EngineSequence(Protocol):
     score: float
     source: tuple[int, ...]
     """Tokens to read before the first step."""
+    keeps_state: bool
+    """Whether its state is wanted when it has ended."""
+    withheld: str
+    """Text that was generated and is not sent."""
     admitted_at: float
     first_token_at: float
     last_token_at: float
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether it has all that it wants without another step."""
 
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step; tokens to send go into ``outbox``.
@@ -110,9 +119,16 @@ class _Stream:
         self.outbox: list[GeneratedToken] = []
         self.generated = 0
         self.score = 0.0
+        self.keeps_state = False
+        self.withheld = ""
         self.admitted_at = 0.0
         self.first_token_at = 0.0
         self.last_token_at = 0.0
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether it has all that it wants without another step."""
+        return False
 
 
 class SampledSequence(_Stream):
@@ -144,7 +160,10 @@ class SampledSequence(_Stream):
         self._attention = False
         self.unread: list[int] = []
         """Prompt tokens still to be read in steps, last first."""
+        self.after: Continuation | None = None
         if isinstance(request, GenerationRequest):
+            self.after = request.after
+            self.keeps_state = request.keeps_state
             self.position = self.generated = len(request.resumed)
             self.sampling = request.sampling
             self._alternatives = request.top_alternatives
@@ -152,11 +171,21 @@ class SampledSequence(_Stream):
         else:
             self._attention = request.include_attention
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether it only wanted its prompt read, and that is done."""
+        return not self._max_tokens and not self.unread
+
+    def begin_reading(self, tokens: list[int]) -> None:
+        """Takes what is to be read in steps: all but the last token are, before one is drawn."""
+        self.next_tokens = tokens[:1]
+        self.unread = tokens[:0:-1]
+
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step."""
         if self.unread:
             self.next_tokens = [self.unread.pop()]
-            return None
+            return FinishReason.LENGTH if self.satisfied else None
         row = self.rows[0]
         self.steered = False
         token_id = results.tokens[row]
@@ -165,6 +194,7 @@ class SampledSequence(_Stream):
         self.position += 1
         if token_id == self._end_id:
             self._flush()
+            self.next_tokens = []  # what ends a text is no part of it
             return FinishReason.END_OF_SEQUENCE
         self.next_tokens = [token_id]
         self.generated += 1
@@ -177,6 +207,7 @@ class SampledSequence(_Stream):
             safe, stopped = self._stop.push(token)
             self.outbox.extend(safe)
             if stopped:
+                self.withheld = self._stop.withheld
                 return FinishReason.STOP
         if self.generated >= self._max_tokens:
             self._flush()

@@ -1,97 +1,13 @@
-from collections import defaultdict
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from tests.unit.server.engine.toy import ToyPrefill, ToyTable, continuation
+from tests.unit.server.engine.rig import Rig
+from tests.unit.server.engine.toy import continuation
 
-from ostinato_server.engine.batch import Batch
-from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
-from ostinato_server.engine.outbox import Delivery, Outbox
-from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK, PromptReading
-from ostinato_server.engine.request import Finished, FinishReason, GenerationRequest, SamplingParameters
-from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.decode import Cancel, Grant
+from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK
+from ostinato_server.engine.request import Finished, FinishReason
 from ostinato_server.errors import DeadlineExpired, EngineFault
-
-
-class Counts:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.running: list[int] = []
-        self.generated = 0
-        self.first_tokens = 0
-        self.gaps = 0
-        self.parked = 0
-
-    def admitted(self, queue_seconds: float) -> None:
-        pass
-
-    def read_prompt(self, tokens: int) -> None:
-        pass
-
-    def first_token(self, seconds: float) -> None:
-        self.first_tokens += 1
-
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        self.generated += generated
-        self.gaps += len(gaps)
-
-    def load(self, running: int, waiting: int, parked: int) -> None:
-        self.running.append(running)
-        self.parked = parked
-
-    def ended(self) -> None:
-        pass
-
-
-class Rig:
-    """An engine driven by hand, one cycle at a time, on a clock that only the test moves."""
-
-    def __init__(self, capacity: int = 4, *, prefill: bool = True) -> None:
-        self.now = 100.0
-        self.table = ToyTable(capacity)
-        self.prefill = ToyPrefill()
-        self.observer = Counts()
-        self.tokens: dict[int, list[int]] = defaultdict(list)
-        self.ends: dict[int, Finished | Exception] = {}
-        preparation = PromptReading(self.prefill if prefill else None, ((1,),), None)
-        self.engine = DecodeEngine(
-            "toy", Batch(self.table), preparation, capacity, Outbox(0.0), self.deliver, self.observer, self.clock
-        )
-
-    def clock(self) -> float:
-        return self.now
-
-    def deliver(self, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            assert delivery.stream_id not in self.ends, "nothing may follow the end of a stream"
-            self.tokens[delivery.stream_id].extend(token.token_id for token in delivery.tokens)
-            if delivery.end is not None:
-                self.ends[delivery.stream_id] = delivery.end
-
-    def submit(
-        self,
-        number: int,
-        prompt: list[int],
-        max_tokens: int = 8,
-        *,
-        credit: int = 10_000,
-        deadline: float = float("inf"),
-        end_id: int | None = None,
-    ) -> None:
-        request = GenerationRequest(
-            prompt=tuple(prompt), sampling=SamplingParameters(seed=number), max_tokens=max_tokens, deadline=deadline
-        )
-        sequence = SampledSequence(number, request, self.now, str, end_id)
-        self.engine.handle(Submit(sequence, credit))
-
-    def run(self, cycles: int = 10_000) -> None:
-        for _ in range(cycles):
-            if not self.engine.cycle():
-                return
 
 
 def test_stream_gives_what_the_model_says_and_ends_at_its_length() -> None:
