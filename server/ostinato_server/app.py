@@ -44,6 +44,7 @@ from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
+from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.rpc.translation import TranslationService
 from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
@@ -76,6 +77,7 @@ class Server:
     _grpc: grpc.aio.Server
     _health: health.aio.HealthServicer
     _guard: Guard
+    _sessions: Sessions
     _polling: asyncio.Task[None] | None
     _metrics: tuple[HTTPServer, Thread]
     _grace_seconds: float
@@ -85,6 +87,7 @@ class Server:
         await self._health.enter_graceful_shutdown()
         if self._polling is not None:
             self._polling.cancel()
+        self._sessions.drain()
         if not await self._guard.drain(self._grace_seconds):
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
         await self._grpc.stop(0)
@@ -112,7 +115,8 @@ async def start(config: ServerConfig) -> Server:
     lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
-    desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds)
+    sessions = Sessions(config.max_sessions, config.session_idle_seconds, metrics.sessions_open)
+    desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds, sessions)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
@@ -142,6 +146,7 @@ async def start(config: ServerConfig) -> Server:
         _grpc=server,
         _health=checker,
         _guard=guard,
+        _sessions=sessions,
         _polling=polling,
         _metrics=metrics_http,
         _grace_seconds=config.grace_seconds,

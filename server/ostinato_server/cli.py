@@ -105,6 +105,14 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     click.IntRange(1, 1_000_000),
     "Calls that one caller may have under way; further ones are refused.",
 )
+@_option("--max-sessions", "max_sessions", click.IntRange(1, 1_000_000), "Sessions that may be open; more are refused.")
+@_option(
+    "--session-idle-seconds",
+    "session_idle_seconds",
+    click.FloatRange(0.001, 86_400),
+    "How long a session waits for its client before it ends.",
+    metavar="SECONDS",
+)
 @_option(
     "--max-connection-age",
     "max_connection_age_seconds",

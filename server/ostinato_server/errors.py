@@ -4,6 +4,8 @@
     ├── Unauthenticated     the call brings no token, or one that is unknown
     ├── PermissionDenied    the caller's role does not go that far
     ├── TooManyCalls        the caller has as many calls under way as it may
+    ├── TooManySessions     the server has as many sessions open as it may
+    ├── SessionExpired      a session's client sent nothing for too long
     ├── InvalidArgument     a field of the request is out of its limits
     ├── ModelNotFound       no model of that name and version is loaded
     ├── BundleNotFound      the repository has no bundle of that name and version
@@ -50,6 +52,26 @@ class TooManyCalls(ServerError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the caller has {limit} calls under way, its limit; retry when one has ended")
         self.limit = limit
+
+
+class TooManySessions(ServerError):
+    """The server has as many sessions open as it may.
+
+    Attributes:
+        limit: How many those are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the server has {limit} sessions open, its limit; retry when one has ended")
+        self.limit = limit
+
+
+class SessionExpired(ServerError):
+    """A session's client sent nothing for too long."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        super().__init__(f"the session expired: nothing came from the client for {idle_seconds:g} s")
+        self.idle_seconds = idle_seconds
 
 
 class InvalidArgument(ServerError):

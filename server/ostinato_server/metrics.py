@@ -66,6 +66,7 @@ class ServerMetrics:
         self.calls = histogram(
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
         )
+        self._sessions = gauge("sessions_open", "Sessions that are open, waiting for their client or not.", ())
         self.info = gauge("model_info", "1 for every loaded model.", ModelInfo._fields)
         self.load_seconds = gauge(
             "model_load_seconds", "Time that loading took, for every loaded model.", ("model", "version")
@@ -81,6 +82,10 @@ class ServerMetrics:
     def call_ended(self, method: str, code: str, seconds: float) -> None:
         """A call ended, whatever it asked for."""
         self.calls.labels(method, code).observe(seconds)
+
+    def sessions_open(self, count: int) -> None:
+        """So many sessions are open."""
+        self._sessions.set(count)
 
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""

@@ -13,7 +13,7 @@ from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import DecodeModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
-from ostinato_server.rpc.generation import FINISH_REASONS, timings
+from ostinato_server.rpc.generated import FINISH_REASONS, timings
 from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
