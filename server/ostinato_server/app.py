@@ -7,7 +7,9 @@ import logging
 import time
 from dataclasses import dataclass
 from http.server import HTTPServer
+from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -30,8 +32,10 @@ from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.errors import NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.index import LocalRepository, Repository
 from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.loader import Loader
+from ostinato_server.repository.remote import RemoteRepository, default_cache
 from ostinato_server.repository.versions import read_policies
 from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
@@ -39,7 +43,7 @@ from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
 from ostinato_server.rpc.health import ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
-from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
+from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.request_log import RequestLog
@@ -161,8 +165,9 @@ async def _load_models(
     def observe(name: str, version: int) -> EngineObserver:
         return statistics.observe(name, version, metrics.engine(name))
 
+    repository = _open_repository(config)
     lifecycle = Lifecycle(
-        config.repository,
+        repository,
         read_policies(config.versions),
         Loader(config, observe, asyncio.get_running_loop()).load,
         catalog,
@@ -174,12 +179,23 @@ async def _load_models(
         await lifecycle.start(strict=final)
     except NoRepository as error:
         raise StartupError(str(error)) from error
+    except asyncio.CancelledError:
+        repository.close()
+        raise
     if not catalog.all():
         message = f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)"
         if final:
             raise StartupError(message)
         logger.warning("%s", message)
     return lifecycle
+
+
+def _open_repository(config: ServerConfig) -> Repository:
+    if isinstance(config.repository, Path):
+        return LocalRepository(config.repository)
+    if config.repository.scheme == "http" and not is_loopback(urlsplit(config.repository.full).hostname or ""):
+        logger.warning("INSECURE: %s is not encrypted: whoever is on the way can change the models", config.repository)
+    return RemoteRepository(config.repository, config.cache_dir or default_cache())
 
 
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
+from ostinato_server.repository.remote_url import RemoteUrl
 from ostinato_server.repository.versions import read_policies
 
 
@@ -14,7 +15,8 @@ class ServerConfig:
     """What ``ostinato serve`` can be told.
 
     Attributes:
-        repository: Folder of the model bundles.
+        repository: Folder or address of the model bundles.
+        cache_dir: Folder for copies of bundles that are elsewhere; the user's cache folder when None.
         host: Address that the gRPC and metrics ports listen on.
         port: gRPC port; 0 lets the kernel choose.
         metrics_port: Port of ``/metrics``; 0 lets the kernel choose.
@@ -46,7 +48,8 @@ class ServerConfig:
         poll_seconds: Time between two looks at the repository.
     """
 
-    repository: Path
+    repository: Path | RemoteUrl
+    cache_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = 50051
     metrics_port: int = 9464
