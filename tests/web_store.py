@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from ssl import SSLContext
 from threading import Thread
 from typing import cast
 
@@ -20,20 +21,26 @@ class WebStore(ThreadingHTTPServer):
     Attributes:
         asked: Every request, ``GET /m/1/manifest.json`` for instance.
         special: What to do instead of sending the file of a path.
+        failing: Paths that are answered with 503, however they are asked for.
         password: What callers must bring by basic authentication (``user:password``), if anything.
     """
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, context: SSLContext | None) -> None:
         self.asked: list[str] = []
         self.special: dict[str, Handler] = {}
+        self.failing: set[str] = set()
         self.password: str | None = None
         super().__init__(("127.0.0.1", 0), partial(StoreHandler, directory=str(folder)))
+        self._scheme = "http"
+        if context is not None:
+            self._scheme = "https"
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self.server_port}"
 
     @property
     def files(self) -> list[str]:
@@ -91,6 +98,9 @@ class StoreHandler(SimpleHTTPRequestHandler):
             if self.headers.get("Authorization") != header:
                 self.send_error(401)
                 return
+        if self.path in self.store.failing:
+            self.send_error(503)
+            return
         special = self.store.special.get(self.path)
         if special is not None and self.command == "GET":
             special(self)
@@ -99,9 +109,9 @@ class StoreHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def web_store(folder: Path) -> Iterator[WebStore]:
-    """A server that runs in a scope."""
-    with WebStore(folder) as store:
+def web_store(folder: Path, context: SSLContext | None = None) -> Iterator[WebStore]:
+    """A server that runs in a scope, with TLS where a context is given."""
+    with WebStore(folder, context) as store:
         thread = Thread(target=partial(store.serve_forever, poll_interval=0.01))
         thread.start()
         try:

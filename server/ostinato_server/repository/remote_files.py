@@ -21,6 +21,9 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 30
 """How long a remote side may say nothing."""
 
+_GONE = (404, 410)
+"""What a web server answers where there is nothing."""
+
 MAX_CHARACTERS = 200
 """The longest words of a library that are repeated."""
 
@@ -139,7 +142,11 @@ class RemoteFiles:
             yield
         except (TooLong, GeneratorExit):
             raise
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            cause = error.__cause__
+            # fsspec says so of whatever a web server did not answer well; a store in trouble is not an empty one.
+            if self._web and cause is not None and getattr(cause, "status", None) not in _GONE:
+                raise Unreachable(f"{path or 'it'} cannot be read: {_words(cause)}") from None
             raise NotThere(f"{path or 'it'} is not there") from None
         except NotADirectoryError:
             raise NotThere(f"{path} is no folder") from None
@@ -147,7 +154,7 @@ class RemoteFiles:
             raise Unreachable(f"{path or 'it'} cannot be read: {_words(error)}") from None
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     """What a library says of an error, in one line."""
     text = without_credentials(" ".join(str(error).split()))[:MAX_CHARACTERS]
     return f"{text} ({type(error).__name__})" if text else type(error).__name__

@@ -120,12 +120,13 @@ def test_bundle_that_trickles_is_given_up(side: Side, store: WebStore, tmp_path:
 
 def test_store_that_goes_away_leaves_the_copy(side: Side, store: WebStore, tmp_path: Path) -> None:
     path = side.bring()
-    store.special["/m/1/manifest.json"] = lambda handler: handler.send_error(503)
+    store.failing = {"/m/1/manifest.json"}
     with pytest.raises(BundleError, match=r"^m/1: cannot be fetched: m/1/manifest\.json cannot be read: 503"):
         side.bring()
-    store.special["/"] = lambda handler: handler.send_error(503)
-    with pytest.raises(NoRepository):
-        side.repository.scan()
+    for failing, place in (("/", "it"), ("/m/", "m/"), ("/index.json", r"index\.json")):
+        store.failing = {failing}
+        with pytest.raises(NoRepository, match=f": {place} cannot be read: 503"):
+            side.repository.scan()
     assert open_bundle(path).manifest.name == "m"
     assert copies(tmp_path) == ["m/1"]
 
