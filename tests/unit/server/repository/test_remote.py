@@ -170,6 +170,19 @@ def test_credentials_are_used_and_in_no_word_of_the_server(
     assert all(error.__cause__ is None and error.__suppress_context__ for error in errors)
 
 
+def test_words_of_a_library_are_repeated_without_credentials_in_one_short_line(
+    store: WebStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def open(self, *_: object, **__: object) -> None:
+            raise OSError("no\nhttps://alice:geheim@host/m" + "!" * 1000)
+
+    monkeypatch.setattr(fsspec, "filesystem", lambda *_, **__: Broken())
+    with pytest.raises(NoRepository, match=r"index\.json cannot be read: no https://host/m!+ \(OSError\)$") as caught:
+        Side(store.url, tmp_path / "cache").repository.scan()
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize(
     ("url", "library", "extra"),
     [
