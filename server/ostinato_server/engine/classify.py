@@ -92,7 +92,7 @@ class ClassifyEngine(Worker):
             for row, text in enumerate(batch):
                 tokens[row, : len(text.tokens)] = text.tokens
             probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
-            self._observer.stepped(len(batch), self._clock() - started, 0, np.zeros(0))
+            self._observer.stepped(len(batch), [self._clock() - started], 0, np.zeros(0))
             self._deliver(list(zip(batch, probabilities, strict=True)))
             self._running = []
         self._observer.load(0, len(self._waiting), 0)

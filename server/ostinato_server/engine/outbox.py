@@ -55,6 +55,11 @@ class Outbox:
         """Drops what a stream still has, its reader being gone."""
         self._held.pop(stream_id, None)
 
+    @property
+    def paid_at(self) -> float:
+        """When the last messages are paid for: tokens that are held back go out with the first step after that."""
+        return self._paid_at
+
     def due(self, now: float, *, idle: bool) -> list[Delivery]:
         """Takes out what is to be delivered now.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +68,8 @@ class EngineSequence(Protocol):
     sampling: SamplingParameters
     steered: bool
     """Whether it reads something else next than what was drawn for it."""
+    steady: bool
+    """Whether it may make several steps before `accept_run` sees them: it reads what is drawn, and needs no arrays."""
     position: int
     """Position of the token to be drawn next."""
     saved: SavedState | None
@@ -84,6 +88,9 @@ class EngineSequence(Protocol):
         Returns:
             Why the stream has ended, if it has.
         """
+
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """Takes what several steps drew for a steady stream; what was drawn after its end is left aside."""
 
 
 class _Stream:
@@ -105,6 +112,7 @@ class _Stream:
         self.next_tokens: list[int] = []
         self.reorder: list[int] | None = None
         self.steered = True
+        self.steady = False
         self.position = 0
         self.saved: SavedState | None = None
         self.outbox: list[GeneratedToken] = []
@@ -159,18 +167,36 @@ class SampledSequence(_Stream):
             return None
         row = self.rows[0]
         self.steered = False
-        token_id = results.tokens[row]
-        logprob = results.logprobs[row]
+        self.steady = not (self._alternatives or self._attention)
+        return self._take(results.tokens[row], results.logprobs[row], results.arrays)
+
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """Takes what several steps drew."""
+        left = self._max_tokens - self.generated
+        if self._stop is not None or self._end_id in tokens or len(tokens) >= left:
+            for token_id, logprob in zip(tokens, logprobs, strict=True):
+                reason = self._take(token_id, logprob)
+                if reason is not None:
+                    return reason
+            return None
+        self.score = functools.reduce(operator.add, logprobs, self.score)
+        self.position += len(tokens)
+        self.generated += len(tokens)
+        self.next_tokens[0] = tokens[-1]
+        self.outbox.extend(map(GeneratedToken, tokens, map(self._detokenize, tokens), logprobs))
+        return None
+
+    def _take(self, token_id: int, logprob: float, arrays: Mapping[str, Array] | None = None) -> FinishReason | None:
         self.score += logprob
         self.position += 1
         if token_id == self._end_id:
             self._flush()
             return FinishReason.END_OF_SEQUENCE
-        self.next_tokens = [token_id]
+        self.next_tokens[0] = token_id
         self.generated += 1
         token = GeneratedToken(token_id, self._detokenize(token_id), logprob)
-        if self._alternatives or self._attention:
-            token = self._with_details(token, row, results.arrays)
+        if arrays is not None and not self.steady:
+            token = self._with_details(token, self.rows[0], arrays)
         if self._stop is None:
             self.outbox.append(token)
         else:
@@ -234,6 +260,14 @@ class BeamSequence(_Stream):
         unchanged = survivors.sources == list(range(self.width))
         self.reorder = None if unchanged else survivors.sources
         return None
+
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """A search looks at every step.
+
+        Raises:
+            NotImplementedError: Always; it is never steady.
+        """
+        raise NotImplementedError
 
     def _finish(self) -> FinishReason:
         best = self._search.best()
