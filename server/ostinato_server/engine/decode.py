@@ -167,7 +167,8 @@ class DecodeEngine(Worker):
         sequences = list(self._batch.sequences.values())
         # All streams read their results before any of them leaves its row.
         if not len(self._preparation) and all(sequence.steady for sequence in sequences):
-            run = self._batch.run(self._steps_ahead(started))
+            longest = max(sequence.left for sequence in sequences)
+            run = self._batch.run(min(self._steps_ahead(started), longest))
             ends = np.linspace(started, self._clock(), len(run.tokens[0]) + 1)[1:].tolist()
             reasons = [
                 sequence.accept_run(run.tokens[sequence.rows[0]], run.logprobs[sequence.rows[0]])

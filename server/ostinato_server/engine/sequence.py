@@ -72,6 +72,8 @@ class EngineSequence(Protocol):
     """Whether it may make several steps before `accept_run` sees them: it reads what is drawn, and needs no arrays."""
     position: int
     """Position of the token to be drawn next."""
+    left: int
+    """The most tokens that it may still be given."""
     saved: SavedState | None
     outbox: list[GeneratedToken]
     generated: int
@@ -99,7 +101,13 @@ class _Stream:
     width = 1
 
     def __init__(
-        self, stream_id: int, source: tuple[int, ...], deadline: float, standing: Standing, arrival: float
+        self,
+        stream_id: int,
+        source: tuple[int, ...],
+        max_tokens: int,
+        deadline: float,
+        standing: Standing,
+        arrival: float,
     ) -> None:
         self.id = stream_id
         self.source = source
@@ -114,6 +122,7 @@ class _Stream:
         self.steered = True
         self.steady = False
         self.position = 0
+        self.left = max_tokens
         self.saved: SavedState | None = None
         self.outbox: list[GeneratedToken] = []
         self.generated = 0
@@ -143,10 +152,9 @@ class SampledSequence(_Stream):
         end_id: int | None,
     ) -> None:
         source = request.prompt + request.resumed if isinstance(request, GenerationRequest) else request.source
-        super().__init__(stream_id, source, request.deadline, request.standing, arrival)
+        super().__init__(stream_id, source, request.max_tokens, request.deadline, request.standing, arrival)
         self._detokenize = detokenize
         self._end_id = -1 if end_id is None else end_id
-        self._max_tokens = request.max_tokens
         self._alternatives = 0
         self._stop: StopFilter | None = None
         self._attention = False
@@ -154,6 +162,7 @@ class SampledSequence(_Stream):
         """Prompt tokens still to be read in steps, last first."""
         if isinstance(request, GenerationRequest):
             self.position = self.generated = len(request.resumed)
+            self.left -= self.generated
             self.sampling = request.sampling
             self._alternatives = request.top_alternatives
             self._stop = StopFilter(request.stop) if request.stop else None
@@ -172,8 +181,7 @@ class SampledSequence(_Stream):
 
     def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
         """Takes what several steps drew."""
-        left = self._max_tokens - self.generated
-        if self._stop is not None or self._end_id in tokens or len(tokens) >= left:
+        if self._stop is not None or self._end_id in tokens or len(tokens) >= self.left:
             for token_id, logprob in zip(tokens, logprobs, strict=True):
                 reason = self._take(token_id, logprob)
                 if reason is not None:
@@ -182,6 +190,7 @@ class SampledSequence(_Stream):
         self.score = functools.reduce(operator.add, logprobs, self.score)
         self.position += len(tokens)
         self.generated += len(tokens)
+        self.left -= len(tokens)
         self.next_tokens[0] = tokens[-1]
         self.outbox.extend(map(GeneratedToken, tokens, map(self._detokenize, tokens), logprobs))
         return None
@@ -194,6 +203,7 @@ class SampledSequence(_Stream):
             return FinishReason.END_OF_SEQUENCE
         self.next_tokens[0] = token_id
         self.generated += 1
+        self.left -= 1
         token = GeneratedToken(token_id, self._detokenize(token_id), logprob)
         if arrays is not None and not self.steady:
             token = self._with_details(token, self.rows[0], arrays)
@@ -204,7 +214,7 @@ class SampledSequence(_Stream):
             self.outbox.extend(safe)
             if stopped:
                 return FinishReason.STOP
-        if self.generated >= self._max_tokens:
+        if not self.left:
             self._flush()
             return FinishReason.LENGTH
         return None
@@ -239,7 +249,7 @@ class BeamSequence(_Stream):
     def __init__(
         self, stream_id: int, request: TranslationRequest, arrival: float, detokenize: Detokenizer, end_id: int
     ) -> None:
-        super().__init__(stream_id, request.source, request.deadline, request.standing, arrival)
+        super().__init__(stream_id, request.source, request.max_tokens, request.deadline, request.standing, arrival)
         self.width = request.beam_size
         self._detokenize = detokenize
         self._attention = request.include_attention
