@@ -10,7 +10,7 @@ import click
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ostinato_bench.overloading import Point
 from ostinato_bench.statistics import Distribution, Result
@@ -68,6 +68,7 @@ def draw_latency(results: Sequence[Result], unit: str, path: Path) -> None:
         output.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         for axes in panels:
             _load_axis(axes, loads, closed=ordered[0].loop == "closed")
+        figure.get_layout_engine().set(wspace=0.06)  # type: ignore[call-arg, union-attr]
         figure.suptitle(_title(ordered), x=0.01, ha="left", color=GREY, fontsize=9)
         _save(figure, path)
 
@@ -96,7 +97,8 @@ def draw_overload(points: Sequence[Point], deadline: float, path: Path) -> None:
         _band(refused, [each.factor for each in answered], [each.result.refusal_seconds for each in answered])
         refused.axhline(50, color=GREY, linewidth=1, linestyle="--", label="aim: 50 ms")
         refused.set_ylabel("milliseconds until refused")
-        refused.legend(loc="upper left")
+        refused.set_ylim(top=max(100.0, 1.6 * refused.get_ylim()[1]))
+        refused.legend(loc="center left")
         for axes in (good, refused):
             axes.set_xscale("log")
             axes.set_xlim(min(factors) * 0.85, max(factors) * 1.18)
@@ -125,10 +127,9 @@ def _band(axes: Axes, loads: Sequence[float], measured: Sequence[Distribution]) 
     axes.plot(loads, median, color=BLUE, marker="o", label="p50")
     axes.plot(loads, late, color=ORANGE, marker="o", label="p99")
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    lowest, highest = axes.get_ylim()
-    if highest < 10 * lowest:  # within a decade the few marks in between need their numbers
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _columns(measured: Sequence[Distribution]) -> tuple[list[float | None], list[float | None]]:

@@ -43,6 +43,7 @@ class Load:
         rate: Requests begun a second.
         seed: Seed of the arrivals.
         warm_up: Requests made before, and not counted.
+        ramp: Seconds over which the first requests of a closed loop begin.
         cut: Whether requests that run at the end are given up; they are let end otherwise.
         first: Number of the first request.
         stride: From a request's number to the next one's.
@@ -55,6 +56,7 @@ class Load:
     rate: float | None = None
     seed: int = 1
     warm_up: int = 0
+    ramp: float = 0.0
     cut: bool = False
     first: int = FIRST_COUNTED
     stride: int = 1
@@ -78,17 +80,18 @@ READY = "ready"
 def serve(pipe: Pipe, connection: Connection) -> None:
     """Runs what comes through the pipe until it is closed; the main function of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent, which ends this one
-    while True:
-        try:
-            pipe.send(asyncio.run(_run(pipe.recv(), connection, pipe)))
-        except (EOFError, BrokenPipeError):
-            return
-        except TimeoutError:
-            pipe.send(Refused(f"{connection.target}: cannot connect within {CONNECT_SECONDS:g} s"))
-        except grpc.RpcError as error:
-            pipe.send(Refused(describe(error_from_call(error), connection.target)))
-        except (ValueError, OSError) as error:
-            pipe.send(Refused(str(error)))
+    with asyncio.Runner() as runner:  # one event loop for all runs: grpc.aio keeps to its first
+        while True:
+            try:
+                pipe.send(runner.run(_run(pipe.recv(), connection, pipe)))
+            except (EOFError, BrokenPipeError):
+                return
+            except TimeoutError:
+                pipe.send(Refused(f"{connection.target}: cannot connect within {CONNECT_SECONDS:g} s"))
+            except grpc.RpcError as error:
+                pipe.send(Refused(describe(error_from_call(error), connection.target)))
+            except (ValueError, OSError) as error:
+                pipe.send(Refused(str(error)))
 
 
 async def _run(load: Load, connection: Connection, pipe: Pipe) -> Recording:
@@ -129,7 +132,7 @@ async def measured(loop: Loop, load: Load, recording: Recording, limit: asyncio.
             if load.rate is not None:
                 await loop.open(arrivals(load.rate, load.duration, load.seed))
             else:
-                await loop.closed(load.concurrency or 1, load.duration)
+                await loop.closed(load.concurrency or 1, load.duration, load.ramp)
     except TimeoutError:
         pass
     finally:

@@ -56,13 +56,20 @@ class Loop:
         self._sleep = sleep
         self._start = clock()
 
-    async def closed(self, concurrency: int, duration: float) -> None:
+    async def closed(self, concurrency: int, duration: float, ramp: float = 0.0) -> None:
         """Keeps so many requests in flight for ``duration`` seconds, then lets them end.
 
         A client that was refused comes back when the RetryInfo says so.
+
+        Args:
+            concurrency: Requests in flight.
+            duration: Seconds in which requests begin.
+            ramp: Seconds over which the first ones begin.
         """
 
-        async def worker() -> None:
+        async def worker(index: int) -> None:
+            if ramp:
+                await self._sleep(ramp * index / concurrency)
             while (now := self._clock()) - self._start < duration:
                 wait = await self.request(now)
                 left = self._start + duration - self._clock()
@@ -70,8 +77,8 @@ class Loop:
                     await self._sleep(min(wait, left))
 
         async with asyncio.TaskGroup() as workers:
-            for _ in range(concurrency):
-                workers.create_task(worker())
+            for index in range(concurrency):
+                workers.create_task(worker(index))
 
     async def open(self, starts: Iterable[float]) -> None:
         """Begins requests at these times, in seconds from now, then lets them end."""
@@ -101,6 +108,8 @@ class Loop:
                         recording.arrived(now - start, tokens, gap=now - latest)
                     latest = now
         except grpc.RpcError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # grpc.aio told of our own cancellation as a status
             how = ending(error)
             recording.ended(how, clock() - intended)
             return how.retry_seconds or BACK_OFF_SECONDS

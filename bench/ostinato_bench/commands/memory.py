@@ -28,7 +28,12 @@ from ostinato_client.cli.options import Connection, described_connection
 GAUGES = ("ostinato_requests_running", "ostinato_requests_waiting", "ostinato_requests_parked")
 AIM_KIBIBYTES = 32.0
 KEPT_AIM = 0.9
+OPENED_PER_SECOND = 1000
+"""More streams than this at once pile up before the server accepts them, where gRPC itself drops some (CANCELLED)."""
+
 LOOK_SECONDS = 0.1
+STALL_SECONDS = 3.0
+"""Without a further stream in this time, no more are expected."""
 
 
 @click.command("memory")
@@ -131,7 +136,7 @@ def holding(load: Load, count: int, state: str, connection: Connection, patience
         timeout=max(connection.timeout, patience),
         pause=patience if state == "parked" else 0.0,
     )
-    return dataclasses.replace(load, concurrency=count, manner=manner)
+    return dataclasses.replace(load, concurrency=count, manner=manner, ramp=count / OPENED_PER_SECOND)
 
 
 def level(generators: Fleet, metrics: Metrics, load: Load, count: int, state: str, patience: float) -> Level:
@@ -150,14 +155,18 @@ def level(generators: Fleet, metrics: Metrics, load: Load, count: int, state: st
 
 
 def settled(running: Running, metrics: Metrics, count: int, state: str, patience: float) -> Level:
-    """The server once it holds so many streams, in that state where it can be; or when patience ends."""
+    """The server once it holds so many streams in that state, or no more come, or patience ends."""
     end = time.monotonic() + patience - 2 * LOOK_SECONDS
+    most, grew = -1, time.monotonic()
     while True:
         values = metrics.read(*GAUGES, RESIDENT)
         active, waiting, parked = (int(values[name]) for name in GAUGES)
         found = Level(count, active, waiting, parked, values[RESIDENT])
         enough = parked if state == "parked" else found.held
-        if enough >= count or running.ready(LOOK_SECONDS) or time.monotonic() >= end:
+        now = time.monotonic()
+        if enough > most:
+            most, grew = enough, now
+        if enough >= count or now - grew > STALL_SECONDS or running.ready(LOOK_SECONDS) or now >= end:
             return found
 
 
