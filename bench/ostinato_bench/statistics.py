@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,10 @@ def distribution(samples: ArrayLike, weights: Sequence[int] | None = None) -> Di
         values = np.repeat(values, np.asarray(weights, dtype=np.int64))
     if not len(values):
         return Distribution(None, None, None, None, None, 0)
-    p50, p90, p99, p999, most = (float(each) for each in np.percentile(values, PERCENTILES, method="inverted_cdf"))
+    values = np.sort(values)
+    # Rounded, since 99.9 % of 2,000 is 1998.0000000000002 in floating point.
+    ranks = [max(math.ceil(round(len(values) * percent / 100, 6)), 1) for percent in PERCENTILES]
+    p50, p90, p99, p999, most = (float(values[rank - 1]) for rank in ranks)
     return Distribution(p50, p90, p99, p999, most, len(values))
 
 

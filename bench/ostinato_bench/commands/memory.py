@@ -90,9 +90,7 @@ def memory(
     metrics = Metrics(metrics_url)
     metrics.resident()
     _, longest = limits(connection, model)
-    held = Load(
-        workload=Generation(prompts=PROMPTS, model=model, max_chars=longest), duration=patience, warm_up=1, cut=True
-    )
+    held = Load(workload=Generation(prompts=PROMPTS, model=model, max_chars=longest), duration=patience, cut=True)
     with fleet(connection, processes) as generators:
         levels = [
             level(generators, metrics, holding(held, count, state, connection, patience), count, state, patience)
