@@ -12,7 +12,7 @@ from threading import Thread
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
@@ -103,6 +103,7 @@ async def start(config: ServerConfig) -> Server:
         BundleError: A bundle of the repository is refused, and models do not change later.
     """
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
