@@ -138,7 +138,7 @@ class Loader:
             raise BundleError(bundle.tokenizer_path, f"is no tokenizer of this model: {in_one_line(error)}") from error
 
     def _admission(self, manifest: Manifest) -> Admission:
-        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
+        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue, self._clock)
 
     def _prompt_reading(self, bundle: Bundle, backend: Backend) -> Preparation:
         graphs = bundle.manifest.graphs
