@@ -14,7 +14,7 @@ from ostinato_server.rpc.tls import TlsFiles, server_credentials
 logger = logging.getLogger(__name__)
 
 MAX_UNREAD_CALLS = 100_000
-"""Calls that may wait to be looked at; beyond, gRPC itself cancels at random, without a word, from 1,000 on by default."""
+"""Calls that may wait to be looked at; by default gRPC itself cancels at random, without a word, from 1,000 on."""
 
 ChannelOptions = tuple[tuple[str, int], ...]
 
