@@ -104,13 +104,6 @@ def test_scrape_after_real_calls_shows_them(repository: Path) -> None:
     assert edges[1] == pytest.approx(1.5e-4)
 
 
-def test_burst_of_calls_is_answered_call_by_call(repository: Path) -> None:
-    request = sentiment_pb2.ClassifyRequest(model="sentiment", text="good")
-    with serving(repository, max_requests_per_caller=10_000, max_queue=10_000) as running:
-        calls = [running.sentiment.Classify.future(request, timeout=CALL_SECONDS) for _ in range(2000)]
-        assert {call.code() for call in calls} == {grpc.StatusCode.OK}
-
-
 def test_stopping_server_finishes_its_streams_and_refuses_new_ones(repository: Path) -> None:
     with serving(repository, window=4) as running:
         streaming = running.generation.Generate(ask(400), timeout=CALL_SECONDS)
