@@ -3,7 +3,8 @@
     python -m ostinato_bench.micro --repository models/pretrained
 
 A step graph runs in a loop on its own outputs, as in a stream: the next token and the new state go back in. A
-classifier runs on texts of a fixed length. Needs the ``server`` extra.
+classifier runs on texts of a fixed length. Beside each step stands the machine's own limit, measured in the same run:
+the fastest of the step's matrix products, alone, at the same batch. Needs the ``server`` and ``train`` extras.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from ostinato_bench.peaks import find_products, peak
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph, discover, open_bundle
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -61,6 +63,8 @@ class Measurement:
         steps_per_second: Its inverse.
         tokens_per_second: Tokens (a classifier's: texts) that so many steps a second make.
         steps: How many were timed.
+        peak_gops: Billion operations a second of the fastest of its matrix products alone; none for a classifier.
+        peak_share: Part of that rate that the whole step reaches, counting the operations of its products only.
     """
 
     model: str
@@ -71,6 +75,8 @@ class Measurement:
     steps_per_second: float
     tokens_per_second: float
     steps: int
+    peak_gops: float | None
+    peak_share: float | None
 
 
 def make_inputs(graph: Graph, batch: int, vocabulary_size: int, source: np.random.Generator) -> Arrays:
@@ -123,6 +129,11 @@ def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
         durations.append(time.perf_counter() - start)
         feed_back(inputs, dict(zip(names, outputs, strict=True)))
     median = statistics.median(durations[WARM_UP_STEPS:])
+    highest, share = None, None
+    if case.graph == "step":
+        products = find_products(path)
+        highest = peak(products, case.batch, seconds / len(products), threads)
+        share = sum(product.operations(case.batch) for product in products) / median / highest
     return Measurement(
         model=f"{manifest.name}/{manifest.version}",
         graph=case.graph,
@@ -132,6 +143,8 @@ def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
         steps_per_second=1 / median,
         tokens_per_second=case.batch / median,
         steps=len(durations) - WARM_UP_STEPS,
+        peak_gops=None if highest is None else highest / 1e9,
+        peak_share=share,
     )
 
 
@@ -193,11 +206,13 @@ def main(repository: Path | None, seconds: float, threads: int, as_json: bool) -
             click.echo(json.dumps(asdict(each)))
         return
     table = Table("model", "graph", "artifact", box=None, pad_edge=False)
-    for heading in ("batch", "step, µs", "steps/s", "tokens/s"):
+    for heading in ("batch", "step, µs", "steps/s", "tokens/s", "product peak, GOP/s", "of it"):
         table.add_column(heading, justify="right")
     for each in found:
         figures = (each.step_microseconds, each.steps_per_second, each.tokens_per_second)
-        table.add_row(each.model, each.graph, each.artifact, str(each.batch), *(f"{figure:,.0f}" for figure in figures))
+        limits = ("", "") if each.peak_gops is None else (f"{each.peak_gops:,.0f}", f"{each.peak_share:.0%}")
+        row = (*(f"{figure:,.0f}" for figure in figures), *limits)
+        table.add_row(each.model, each.graph, each.artifact, str(each.batch), *row)
     Console(highlight=False).print(table)
 
 

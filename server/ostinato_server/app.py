@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
@@ -110,6 +110,7 @@ async def start(config: ServerConfig) -> Server:
         BundleError: A bundle of the repository is refused, and models do not change later.
     """
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)

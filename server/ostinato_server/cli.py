@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ostinato_bundle import BundleError
+from ostinato_server import event_loop
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
@@ -172,7 +173,7 @@ def serve(repository: str | None, as_json: bool, log_format: str | None, log_lev
     configure(log_format, log_level)
     try:
         config = ServerConfig(repository=read_repository(repository), **settings)
-        asyncio.run(_run(config, as_json))
+        event_loop.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error
 

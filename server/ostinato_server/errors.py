@@ -14,6 +14,7 @@
     ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
     ├── Overloaded          the queue is full; come back after a while
+    ├── DeadlineUnreachable the queue is longer than the request's deadline allows
     ├── Draining            the server is shutting down
     ├── DeadlineExpired     the request's deadline passed before its end
     ├── EngineFault         the model's runtime failed; nothing the caller did
@@ -159,6 +160,21 @@ class Overloaded(ServerError):
         super().__init__(f"model {model} has {limit} requests running and waiting, its limit; retry later")
         self.model = model
         self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineUnreachable(ServerError):
+    """The request would have to wait, and its deadline would pass before it is done.
+
+    Attributes:
+        retry_after_seconds: When the same deadline is expected to be met.
+    """
+
+    def __init__(self, model: str, wait_seconds: float, remaining_seconds: float, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"model {model} is expected to begin this request in {wait_seconds:.2g} s, too late for its deadline in "
+            f"{remaining_seconds:.2g} s; retry later, or allow more time"
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -150,10 +151,11 @@ class EngineMetrics:
         """A stream gave its first token."""
         self._first_token.observe(seconds)
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        """A step was made."""
-        self._batch.observe(batch)
-        self._step.observe(seconds)
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
+        """Steps were made."""
+        for each in seconds:
+            self._batch.observe(batch)
+            self._step.observe(each)
         if generated:
             self._generated.inc(generated)
         if len(gaps):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ostinato.v1 import generation_pb2
 from ostinato.v1.generation_pb2 import GenerateSessionResponse
-from ostinato_server.engine.request import Continuation, GenerationRequest
+from ostinato_server.engine.request import Continuation, FinishReason, GenerationRequest
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import DecodeModel
@@ -70,13 +70,16 @@ class _Session:
         self._details = start.include_logprobs or self._alternatives > 0
         self._standing = read_standing(start.priority, context, current_call.get().caller)
         self._after: Continuation | None = None
+        self._ended = False
 
     async def answer(self, turn: generation_pb2.SessionTurn) -> AsyncGenerator[GenerateSessionResponse]:
         """Reads a turn's text and goes on with it."""
         model = self.model
         with self._desk.count(model) as call:
+            deadline = fields.deadline(self._context, self._desk.clock(), self._desk.max_deadline_seconds)
+            model.client.admission.check(priority=self._standing.priority, deadline=deadline)
             with fields.within("turn"):
-                asked = self._read(turn)
+                asked = self._read(turn, deadline)
             call.read(len(asked.prompt))
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
@@ -88,16 +91,17 @@ class _Session:
                     yield GenerateSessionResponse(chunk=more)
                 if stream.finished is not None:
                     self._after = stream.finished.continuation
+                    self._ended = stream.finished.reason is FinishReason.END_OF_SEQUENCE
                     call.finished(stream.finished)
                     yield GenerateSessionResponse(summary=summary(stream.finished, asked, model))
 
-    def _read(self, turn: generation_pb2.SessionTurn) -> GenerationRequest:
+    def _read(self, turn: generation_pb2.SessionTurn, deadline: float) -> GenerationRequest:
         """The turn in the engine's terms.
 
         Raises:
             InvalidArgument: A field is out of its limits.
         """
-        desk, most = self._desk, self.model.limits.max_new_tokens
+        most = self.model.limits.max_new_tokens
         max_tokens = turn.stopping.max_tokens if turn.stopping.HasField("max_tokens") else most
         fields.number("stopping.max_tokens", max_tokens, 0, most)
         return GenerationRequest(
@@ -108,7 +112,7 @@ class _Session:
             max_tokens=max_tokens,
             stop=read_stop(turn.stopping.stop),
             top_alternatives=self._alternatives,
-            deadline=fields.deadline(self._context, desk.clock(), desk.max_deadline_seconds),
+            deadline=deadline,
             standing=self._standing,
         )
 
@@ -117,6 +121,6 @@ class _Session:
             return tuple(fields.text_tokens("text", text, self.model))
         if self._after is None:
             raise InvalidArgument("text", "must not be empty in the first turn")
-        if not self._after.pending:
+        if self._ended:
             raise InvalidArgument("text", "must not be empty once the model has ended the sequence")
         return ()

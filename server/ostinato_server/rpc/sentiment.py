@@ -44,9 +44,11 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         """Scores one text."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
         with self._desk.count(model) as call:
+            deadline = self._deadline(context)
+            model.client.admission.check(deadline=deadline)
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await score_texts(model, [tokens], request.include_trace, self._deadline(context))
+            (score,) = await score_texts(model, [tokens], request.include_trace, deadline)
         return sentiment_pb2.ClassifyResponse(score=score)
 
     async def ClassifyBatch(  # noqa: N802
@@ -62,10 +64,12 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                 raise InvalidArgument(
                     "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
                 )
+            deadline = self._deadline(context)
+            model.client.admission.check(len(request.texts), deadline=deadline)
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
             for tokens in texts:
                 call.read(len(tokens))
-            scores = await score_texts(model, texts, request.include_trace, self._deadline(context))
+            scores = await score_texts(model, texts, request.include_trace, deadline)
         return sentiment_pb2.ClassifyBatchResponse(scores=scores)
 
     async def ClassifyStream(  # noqa: N802

@@ -11,6 +11,7 @@ from ostinato_server.errors import (
     BundleNotFound,
     ControlDisabled,
     DeadlineExpired,
+    DeadlineUnreachable,
     Draining,
     EngineFault,
     InvalidArgument,
@@ -50,6 +51,7 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     ControlDisabled: grpc.StatusCode.PERMISSION_DENIED,
     WrongTask: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineUnreachable: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Draining: grpc.StatusCode.UNAVAILABLE,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     EngineFault: grpc.StatusCode.INTERNAL,
@@ -70,7 +72,7 @@ def status_of(error: ServerError) -> status_pb2.Status:
             details.append(_bad_request(field, description))
         case WrongTask():
             details.append(_bad_request("model", str(error)))
-        case Overloaded(retry_after_seconds=seconds):
+        case Overloaded(retry_after_seconds=seconds) | DeadlineUnreachable(retry_after_seconds=seconds):
             details.append(_retry(seconds))
         case TooManyCalls() | TooManySessions():
             details.append(_retry(_LIMIT_RETRY_SECONDS))

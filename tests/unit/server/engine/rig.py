@@ -22,6 +22,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.running: list[int] = []
+        self.runs: list[int] = []
         self.generated = 0
         self.first_tokens = 0
         self.gaps = 0
@@ -36,7 +37,8 @@ class Counts:
     def first_token(self, seconds: float) -> None:
         self.first_tokens += 1
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
+        self.runs.append(len(seconds))
         self.generated += generated
         self.gaps += len(gaps)
 
@@ -51,20 +53,24 @@ class Counts:
 class Rig:
     """An engine driven by hand, one cycle at a time, on a clock that only the test moves."""
 
-    def __init__(self, capacity: int = 4, *, prefill: bool = True) -> None:
+    def __init__(self, capacity: int = 4, *, prefill: bool = True, message_seconds: float = 0.0) -> None:
         self.now = 100.0
         self.table = ToyTable(capacity)
         self.prefill = ToyPrefill()
         self.observer = Counts()
         self.tokens: dict[int, list[int]] = defaultdict(list)
         self.ends: dict[int, Finished | Exception] = {}
-        preparation = PromptReading(self.prefill if prefill else None, ((1,),), None)
+        preparation = PromptReading(self.prefill if prefill else None, ((1,),), None, self.clock)
+        outbox = Outbox(message_seconds)
         self.engine = DecodeEngine(
-            "toy", Batch(self.table), preparation, capacity, Outbox(0.0), self.deliver, self.observer, self.clock
+            "toy", Batch(self.table), preparation, capacity, outbox, self.deliver, self.observer, self.clock
         )
 
     def clock(self) -> float:
         return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

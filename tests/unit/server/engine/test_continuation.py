@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from tests.unit.server.engine.rig import Rig
 from tests.unit.server.engine.toy import continuation
 
-from ostinato_server.engine.decode import Cancel
+from ostinato_server.engine.decode import LONGEST_RUN, Cancel
 from ostinato_server.engine.request import Continuation, Finished, FinishReason
 from ostinato_server.errors import EngineFault
 
+COMPANION = 1_000_000
 TOKENS = st.lists(st.integers(0, 4), min_size=1, max_size=70)
 
 
@@ -19,23 +20,46 @@ def end(rig: Rig, number: int) -> Finished:
     return finished
 
 
+def until_ended(rig: Rig, number: int) -> None:
+    """Lets the engine run until a stream has ended, whatever others do."""
+    for _ in range(10_000):
+        if number in rig.ends:
+            return
+        rig.engine.cycle()
+
+
 def left(rig: Rig, number: int) -> Continuation:
     state = end(rig, number).continuation
     assert state is not None
     return state
 
 
+@pytest.fixture(params=["step by step", "in runs"])
+def rig(request: pytest.FixtureRequest) -> Rig:
+    return running_ahead() if request.param == "in runs" else Rig()
+
+
+def running_ahead(*, prefill: bool = True) -> Rig:
+    """An engine that makes 16 steps in a run, beyond the end of many a turn, for the sake of a stream beside it."""
+    rig = Rig(prefill=prefill, message_seconds=1e6)
+    rig.table.when_stepped = lambda: rig.pass_time(0.0001)
+    rig.submit(COMPANION, [4], max_tokens=100_000)
+    rig.run(3)
+    assert rig.observer.runs[-1] == LONGEST_RUN
+    return rig
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(TOKENS, st.integers(0, 9)), min_size=1, max_size=5), st.booleans())
+@given(st.lists(st.tuples(TOKENS, st.integers(0, 40)), min_size=1, max_size=5), st.booleans(), st.booleans())
 def test_turn_gives_what_the_whole_conversation_as_a_prompt_gives(
-    turns: list[tuple[list[int], int]], prefill: bool
+    turns: list[tuple[list[int], int]], prefill: bool, ahead: bool
 ) -> None:
-    rig = Rig(prefill=prefill)
+    rig = running_ahead(prefill=prefill) if ahead else Rig(prefill=prefill)
     conversation: list[int] = []
     after: Continuation | None = None
     for number, (text, max_tokens) in enumerate(turns):
         rig.submit(number, text, max_tokens, after=after, keeps_state=True)
-        rig.run()
+        until_ended(rig, number)
         conversation += text
         assert rig.tokens[number] == continuation(conversation, max_tokens)
         conversation += rig.tokens[number]
@@ -72,30 +96,27 @@ def test_text_that_is_only_read_takes_no_row_longer_than_that(text: list[int]) -
     assert rig.observer.running[-1] == 0
 
 
-def test_end_of_the_sequence_is_not_part_of_the_conversation() -> None:
+def test_end_of_the_sequence_is_not_part_of_the_conversation(rig: Rig) -> None:
     expected = continuation([2], 30)
     end_id = expected[5]
-    rig = Rig()
     rig.submit(1, [2], 30, end_id=end_id, keeps_state=True)
-    rig.run()
+    until_ended(rig, 1)
     assert end(rig, 1).reason is FinishReason.END_OF_SEQUENCE
-    assert left(rig, 1).pending == ()
     rig.submit(2, [4, 4], 6, after=left(rig, 1))
-    rig.run()
+    until_ended(rig, 2)
     assert rig.tokens[2] == continuation([2, *rig.tokens[1], 4, 4], 6)
 
 
-def test_stop_text_is_part_of_the_conversation_though_it_is_not_sent() -> None:
+def test_stop_text_is_part_of_the_conversation_though_it_is_not_sent(rig: Rig) -> None:
     expected = continuation([1, 2, 3], 30)
     stop = "".join(map(str, expected[6:9]))
-    rig = Rig()
     rig.submit(1, [1, 2, 3], 30, stop=(stop,), keeps_state=True)
-    rig.run()
+    until_ended(rig, 1)
     finished = end(rig, 1)
     assert (finished.reason, finished.withheld) == (FinishReason.STOP, stop)
     told = [int(token) for token in "".join(map(str, rig.tokens[1])) + finished.withheld]
     rig.submit(2, [0], 6, after=left(rig, 1))
-    rig.run()
+    until_ended(rig, 2)
     assert rig.tokens[2] == continuation([1, 2, 3, *told, 0], 6)
 
 
