@@ -13,18 +13,18 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import onnxruntime
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from ostinato_bench.alone import WARM_UP, open_alone, runs
 from ostinato_bench.peaks import find_products, peak
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph, discover, open_bundle
 
@@ -33,7 +33,6 @@ SOURCE_TOKENS = 12
 """Length of the sentence that a decoder attends to."""
 TEXT_TOKENS = 24
 """Length of the texts that a classifier reads."""
-WARM_UP_STEPS = 3
 ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx")
 GRAPHS = ("step", "classifier")
 
@@ -112,26 +111,22 @@ def feed_back(inputs: Arrays, outputs: Mapping[str, Any]) -> None:
 def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
     """Steps for so many seconds."""
     manifest = case.bundle.manifest
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     path = case.bundle.graph_path(case.graph, case.artifact)
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_alone(str(path), threads)
     names = [output.name for output in session.get_outputs()]
     inputs = make_inputs(
         manifest.graphs[case.graph], case.batch, manifest.tokenizer.vocabulary_size, np.random.default_rng(1)
     )
     durations: list[float] = []
-    for _ in steps(seconds):
+    for _ in runs(seconds):
         start = time.perf_counter()
         outputs = session.run(names, inputs)
         durations.append(time.perf_counter() - start)
         feed_back(inputs, dict(zip(names, outputs, strict=True)))
-    median = statistics.median(durations[WARM_UP_STEPS:])
+    median = statistics.median(durations[WARM_UP:])
     highest, share = None, None
-    if case.graph == "step":
-        products = find_products(path)
+    products = find_products(path) if case.graph == "step" else []
+    if products:
         highest = peak(products, case.batch, seconds / len(products), threads)
         share = sum(product.operations(case.batch) for product in products) / median / highest
     return Measurement(
@@ -142,19 +137,10 @@ def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
         step_microseconds=median * 1e6,
         steps_per_second=1 / median,
         tokens_per_second=case.batch / median,
-        steps=len(durations) - WARM_UP_STEPS,
+        steps=len(durations) - WARM_UP,
         peak_gops=None if highest is None else highest / 1e9,
         peak_share=share,
     )
-
-
-def steps(seconds: float) -> Iterator[int]:
-    """Counts until the time is over, but at least past the warm-up."""
-    end = time.perf_counter() + seconds
-    count = 0
-    while count <= WARM_UP_STEPS or time.perf_counter() < end:
-        yield count
-        count += 1
 
 
 def find_cases(repository: Path, batches: tuple[int, ...]) -> list[Case]:

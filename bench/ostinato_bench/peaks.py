@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-_WEIGHT_INPUT = {"MatMulIntegerToFloat": 1, "MatMulInteger": 1, "Gemm": 1, "MatMul": 1}
-_INTEGER = ("MatMulIntegerToFloat", "MatMulInteger")
+from ostinato_bench.alone import WARM_UP, open_alone, runs
+
+_PRODUCTS = ("MatMulIntegerToFloat", "MatMulInteger", "Gemm", "MatMul")
+"""Operators whose second input is a matrix, (inner, outer)."""
+
 SMALLEST = 10_000
 """Weights of fewer numbers are left out: a constant triangle that sums, a column that scores."""
 
@@ -46,10 +47,9 @@ def find_products(path: Path) -> list[Product]:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     found = []
     for node in graph.node:
-        place = _WEIGHT_INPUT.get(node.op_type)
-        if place is None or node.input[place] not in constants:
+        if node.op_type not in _PRODUCTS or node.input[1] not in constants:
             continue
-        weight = numpy_helper.to_array(constants[node.input[place]])
+        weight = numpy_helper.to_array(constants[node.input[1]])
         if weight.ndim == 2 and weight.size >= SMALLEST:
             found.append(Product(weight))
     return found
@@ -57,9 +57,7 @@ def find_products(path: Path) -> list[Product]:
 
 def seconds_of(product: Product, batch: int, seconds: float, threads: int) -> float:
     """The median time of one product."""
-    session = onnxruntime.InferenceSession(
-        _alone(product).SerializeToString(), _options(threads), providers=["CPUExecutionProvider"]
-    )
+    session = open_alone(_graph_of(product).SerializeToString(), threads)
     source = np.random.default_rng(1)
     shape = (batch, product.weight.shape[0])
     left = (
@@ -68,11 +66,11 @@ def seconds_of(product: Product, batch: int, seconds: float, threads: int) -> fl
         else source.standard_normal(shape, np.float32)
     )
     durations = []
-    for _ in _until(seconds):
+    for _ in runs(seconds):
         start = time.perf_counter()
         session.run(None, {"left": left})
         durations.append(time.perf_counter() - start)
-    return statistics.median(durations)
+    return statistics.median(durations[WARM_UP:])
 
 
 def peak(products: list[Product], batch: int, seconds: float, threads: int) -> float:
@@ -80,10 +78,9 @@ def peak(products: list[Product], batch: int, seconds: float, threads: int) -> f
     return max(product.operations(batch) / seconds_of(product, batch, seconds, threads) for product in products)
 
 
-def _alone(product: Product) -> onnx.ModelProto:
+def _graph_of(product: Product) -> onnx.ModelProto:
     integer = product.weight.dtype == np.int8
-    weight = numpy_helper.from_array(np.ascontiguousarray(product.weight), "right")
-    constants = [weight]
+    constants = [numpy_helper.from_array(np.ascontiguousarray(product.weight), "right")]
     inputs = ["left", "right"]
     if integer:
         constants.append(numpy_helper.from_array(np.array(128, np.uint8), "zero"))
@@ -99,18 +96,3 @@ def _alone(product: Product) -> onnx.ModelProto:
         constants,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-def _options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
-
-
-def _until(seconds: float) -> Iterator[None]:
-    end = time.perf_counter() + seconds
-    yield None
-    while time.perf_counter() < end:
-        yield None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
 
-from ostinato_client.statuses import DETAILS_KEY
+from ostinato_client.statuses import reason_in, retry_after_seconds, rich_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +29,11 @@ def ending(error: grpc.RpcError) -> Ending:
     """Reads the status of a call that failed."""
     if not isinstance(error, grpc.aio.AioRpcError):
         return Ending(False, grpc.StatusCode.UNKNOWN.name, None)
-    reason, retry = _details([(str(key), value) for key, value in error.trailing_metadata() or ()])
+    details = rich_status([(str(key), value) for key, value in error.trailing_metadata() or ()])
+    reason, retry = reason_in(details), retry_after_seconds(details)
     code = error.code()
     return Ending(
         rejected=code is grpc.StatusCode.RESOURCE_EXHAUSTED or retry is not None,
         reason=f"{code.name} ({reason})" if reason else code.name,
         retry_seconds=retry,
     )
-
-
-def _details(trailers: Iterable[tuple[str, str | bytes]]) -> tuple[str, float | None]:
-    """The ErrorInfo's reason and the RetryInfo's seconds in a call's trailing metadata."""
-    reason, retry = "", None
-    for key, value in trailers:
-        if key != DETAILS_KEY or not isinstance(value, bytes):
-            continue
-        try:
-            for packed in status_pb2.Status.FromString(value).details:
-                info, hint = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-                if packed.Unpack(info):
-                    reason = info.reason
-                elif packed.Unpack(hint):
-                    retry = hint.retry_delay.seconds + hint.retry_delay.nanos / 1e9
-        except DecodeError:
-            continue  # a status with spoilt details is still a status
-    return reason, retry

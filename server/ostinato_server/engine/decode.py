@@ -20,10 +20,10 @@ from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import DeadlineExpired, EngineFault
 
 LONGEST_RUN = 16
-"""Steps in a row that nobody looks at; with more, what is drawn after a stream's end costs more than a look saves."""
+"""Steps in a row that nobody looks at; a stream that ends among them takes its row through the rest in vain."""
 
 LONGEST_WAIT = 5e-3
-"""Seconds that a new request, or a cancelled one's slot, may wait for a run of several steps to end."""
+"""Seconds that a run of several steps is meant to take at most: a newcomer, and a slot given up, wait for its end."""
 
 
 class Submit(NamedTuple):

@@ -17,7 +17,7 @@ STEPPED_PROMPT = 4
 """Prompts up to this many tokens are read in the batch, a step each: a prefill call costs more than it saves."""
 
 SHORT_PROMPT = 32
-"""Prompts with up to this many tokens left are read several in one go, and before any longer one."""
+"""Prompts with up to this many tokens left are read several in one go, at every turn."""
 
 PROMPT_BATCH = 16
 """Short prompts read in one go."""
@@ -26,7 +26,7 @@ BUSY_CHUNK = 8
 """Tokens of a long prompt read in one go while other streams wait for their next token."""
 
 BUSY_SHARE = 1 / 6
-"""Part of the time that long prompts may take while other streams wait for their next token."""
+"""Part of the time that long prompts may take, and get, while other streams wait."""
 
 IDLE_CHUNK = 512
 """Tokens of a long prompt read in one go when nobody waits."""
@@ -110,7 +110,7 @@ class PromptReading:
         before = sequence.after or Continuation((), self._start)
         zeros = (np.zeros(shape, np.float32) for shape in self._state_shapes)
         state = [tensor[np.newaxis] for tensor in before.state or zeros]
-        self._place(_Prompt(sequence, [*before.pending, *sequence.source], state), self._long.append)
+        self._place(_Prompt(sequence, [*before.pending, *sequence.source], state))
 
     def discard(self, sequence: EngineSequence) -> None:
         """Drops a stream that has ended meanwhile."""
@@ -119,17 +119,19 @@ class PromptReading:
         self._ready = [other for other in self._ready if other is not sequence]
 
     def advance(self, busy: bool) -> list[EngineSequence]:
-        """Reads on in the short prompts that have waited longest, or else in the long one that has."""
+        """Reads on in the short prompts that have waited longest, and in the oldest long one when it is its turn."""
         if self._short:
+            busy = True
             batch = [self._short.popleft() for _ in range(min(PROMPT_BATCH, len(self._short)))]
             self._read(batch, min(len(prompt.rest) for prompt in batch) - 1)
             for prompt in batch:
-                self._place(prompt, self._long.append)
-        elif self._long and not (busy and self._clock() < self._resumes_at):
+                self._place(prompt)
+        if self._long and not (busy and self._clock() < self._resumes_at):
             started = self._clock()
-            prompt = self._long.popleft()
+            prompt = self._long[0]
             self._read([prompt], min(BUSY_CHUNK if busy else IDLE_CHUNK, len(prompt.rest) - 1))
-            self._place(prompt, self._long.appendleft)
+            if len(prompt.rest) <= SHORT_PROMPT:
+                self._place(self._long.popleft())
             now = self._clock()
             self._resumes_at = now + (now - started) * (1 / BUSY_SHARE - 1)
         ready, self._ready = self._ready, []
@@ -146,7 +148,7 @@ class PromptReading:
             prompt.rest = prompt.rest[count:]
             prompt.state = [results[f"next_state_{index}"][row : row + 1] for index in range(len(prompt.state))]
 
-    def _place(self, prompt: _Prompt, queue_long: Callable[[_Prompt], None]) -> None:
+    def _place(self, prompt: _Prompt) -> None:
         """Puts a prompt where it is read on; one that is nearly through reads its last tokens in the batch."""
         if self._prefill is None or len(prompt.rest) <= STEPPED_PROMPT:
             sequence = prompt.sequence
@@ -157,7 +159,7 @@ class PromptReading:
         elif len(prompt.rest) <= SHORT_PROMPT:
             self._short.append(prompt)
         else:
-            queue_long(prompt)
+            self._long.append(prompt)
 
 
 class SourceEncoding:

@@ -125,14 +125,15 @@ class DecodeClient:
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
         now = self._clock()
         sequence = make(next(self._ids), now)
-        self.admission.enter(priority=Priority(sequence.priority), deadline=sequence.deadline)
-        stream = TokenStream(sequence.id, Priority(sequence.priority), self._window, self._engine.post)
+        priority = Priority(sequence.priority)
+        self.admission.enter(priority=priority, deadline=sequence.deadline)
+        stream = TokenStream(sequence.id, priority, self._window, self._engine.post)
         self._streams[sequence.id] = stream
         self._engine.post(Submit(sequence, self._window))
         return stream
 
     def end(self, stream: TokenStream) -> None:
-        """Forgets a stream; the engine frees its slot before the next step if it still runs."""
+        """Forgets a stream; if it still runs, the engine frees its slot after the steps that it is making."""
         del self._streams[stream.id]
         if not stream.ended and self._engine is not None:
             self._engine.post(Cancel(stream.id))

@@ -62,7 +62,7 @@ class StepTable(Protocol):
             uniforms: The random numbers, shape (steps, count); only their number matters to a graph without any.
 
         Returns:
-            The tokens and their log-probabilities, each of shape (steps, count).
+            The tokens and their log-probabilities, each of shape (steps, count), valid until the next run.
         """
 
 

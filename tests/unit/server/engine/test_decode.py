@@ -65,11 +65,23 @@ def test_long_prompt_takes_its_share_of_the_time_and_no_more_while_others_wait_f
     rig.run(2)
     rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.01)
     rig.submit(2, [1] * 100, max_tokens=3)
-    rig.run(20)
+    rig.run(18)
     assert len(rig.prefill.chunks) == 4  # after 0, 5, 10 and 15 steps
     rig.submit(3, [1] * 20, max_tokens=3)  # a short prompt waits for no turn
     rig.run(1)
     assert rig.prefill.chunks[4:] == [19]
+
+
+def test_long_prompt_has_its_turns_though_short_ones_keep_coming() -> None:
+    rig = Rig(capacity=4)
+    rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.01)
+    rig.submit(1, [1] * 200, max_tokens=3)
+    for number in range(2, 400):
+        rig.submit(number, [2] * 9, max_tokens=1)
+        rig.run(1)
+        if 1 in rig.ends:
+            break
+    assert rig.tokens[1] == continuation([1] * 200, 3)
 
 
 def test_short_prompts_are_read_together_and_long_ones_do_not_hold_them_up() -> None:
@@ -78,7 +90,7 @@ def test_short_prompts_are_read_together_and_long_ones_do_not_hold_them_up() -> 
     for number, prompt in prompts.items():
         rig.submit(number, prompt)
     rig.run(2)
-    assert rig.prefill.batches[:2] == [(4, 4), (3, 4)]
+    assert rig.prefill.batches[:3] == [(4, 4), (1, BUSY_CHUNK), (3, 4)]
     rig.run()
     for number, prompt in prompts.items():
         assert rig.tokens[number] == continuation(prompt, 8)

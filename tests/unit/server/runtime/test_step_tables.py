@@ -69,6 +69,15 @@ def test_several_steps_in_one_run_give_what_they_give_one_by_one(table: StepTabl
             assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("runtime", ["onnx-int8", "onnx"])
+def test_onnx_makes_several_steps_in_one_run(bundle: Path, runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = open_backend(open_bundle(bundle), "cpu", runtime, 1).step_table("step", CAPACITY)
+    begin(table, 0, token=3, seed=1)
+    monkeypatch.delattr(type(table), "step")
+    tokens, _ = table.run(1, np.zeros((4, 1), np.float32))
+    assert tokens.shape == (4, 1)
+
+
 def test_moved_row_goes_on_where_it_was(table: StepTable) -> None:
     begin(table, 0, token=3, seed=1)
     expected = walk(table, 0, 1, 12)
