@@ -1,0 +1,129 @@
+"""Sends conversations, many at a time, and notes how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+
+from ostinato.inference import grpc_service_pb2 as inference
+from tests.fuzz.rpcs import Rpc
+from tests.fuzz.traffic import Conversation
+
+DEADLINE_SECONDS = 60.0
+"""Far more than any call takes: one that gets there hangs."""
+
+MAX_RESPONSES = 16
+"""After so many the client has seen enough and leaves; a valid request may ask for ten thousand characters."""
+
+LEAVES_AT_ONCE = 0.02
+"""Share of the streams that the client leaves without reading."""
+
+LEFT = "left by the client"
+
+ACCEPTED = frozenset({"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", LEFT})
+"""How a call may end whatever was sent; all else says that the server failed, hung, or did not see that it was asked
+for something wrong."""
+
+OPTIONS = (("grpc.enable_retries", 0), ("grpc.max_receive_message_length", -1))
+
+
+@dataclass(slots=True)
+class Found:
+    """What became of the conversations.
+
+    Attributes:
+        requests: How many requests were sent.
+        statuses: How many calls ended how.
+        faults: The first calls that ended as none may: how, and what was sent.
+        slowest: Seconds of the longest call.
+        seconds: How long all took.
+    """
+
+    requests: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    faults: list[tuple[str, Conversation]] = field(default_factory=list)
+    slowest: float = 0.0
+    seconds: float = 0.0
+
+    def note(self, status: str, detail: str, conversation: Conversation, seconds: float) -> None:
+        """Notes a call."""
+        self.requests += len(conversation)
+        self.statuses[status] += 1
+        self.slowest = max(self.slowest, seconds)
+        if status not in ACCEPTED and len(self.faults) < 20:
+            self.faults.append((f"{status}: {detail}", conversation))
+
+
+async def send(target: str, rpc: Rpc, conversations: Iterator[Conversation], concurrency: int, found: Found) -> None:
+    """Sends all of them, so many at a time."""
+    began = time.perf_counter()
+    async with grpc.aio.insecure_channel(target, OPTIONS) as channel:
+        async with asyncio.TaskGroup() as group:
+            for number in range(concurrency):
+                group.create_task(_work(channel, rpc, conversations, found, Random(number)))
+    found.seconds += time.perf_counter() - began
+
+
+async def _work(
+    channel: grpc.aio.Channel, rpc: Rpc, conversations: Iterator[Conversation], found: Found, random: Random
+) -> None:
+    begin = _methods(channel, rpc)
+    for conversation in conversations:
+        began = time.perf_counter()
+        detail = ""
+        try:
+            status = await _converse(begin, rpc, conversation, random)
+        except grpc.aio.AioRpcError as error:
+            status, detail = error.code().name, error.details() or ""
+        found.note(status, detail, conversation, time.perf_counter() - began)
+
+
+async def _converse(begin: Any, rpc: Rpc, conversation: Conversation, random: Random) -> str:
+    """Makes a call and reads its responses; gives how it ended."""
+    call = begin(iter(conversation) if rpc.client_streams else conversation[0], timeout=DEADLINE_SECONDS)
+    if not rpc.server_streams:
+        rpc.response.FromString(await call)
+        return "OK"
+    try:
+        if random.random() < LEAVES_AT_ONCE:
+            return LEFT
+        read = 0
+        async for data in call:
+            response = rpc.response.FromString(data)
+            if _tells_of_failure(response):
+                return "INTERNAL in a message"
+            read += 1
+            if read == MAX_RESPONSES or _never_ends(response):
+                return LEFT
+        return "OK"
+    finally:
+        call.cancel()
+
+
+def _methods(channel: grpc.aio.Channel, rpc: Rpc) -> Any:
+    """The call on bytes."""
+    kinds = {
+        (False, False): channel.unary_unary,
+        (False, True): channel.unary_stream,
+        (True, True): channel.stream_stream,
+    }
+    return kinds[rpc.client_streams, rpc.server_streams](rpc.path)
+
+
+def _tells_of_failure(response: Message) -> bool:
+    """Whether a message says what a status would have to say otherwise."""
+    return isinstance(response, inference.ModelStreamInferResponse) and "internal error" in response.error_message
+
+
+def _never_ends(response: Message) -> bool:
+    """Whether the stream goes on for as long as the client listens."""
+    return isinstance(response, health_pb2.HealthCheckResponse)
