@@ -8,6 +8,8 @@ PYTHON ?= python3
 DOCKER ?= docker
 PYTEST_ARGS ?=
 PROFILE_SECONDS ?= 15
+FUZZ_REQUESTS ?= 100000
+FUZZ_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,6 +67,10 @@ bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 .PHONY: profile
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg
 	@scripts/profile $(PROFILE_SECONDS)
+
+.PHONY: fuzz
+fuzz: $(EVERYTHING)  ## Send every call FUZZ_REQUESTS mutated requests; goes on where it was broken off
+	@$(BIN)/python -m tests.fuzz --requests $(FUZZ_REQUESTS) $(FUZZ_ARGS)
 
 .PHONY: audit
 audit: $(EVERYTHING)  ## Look up known vulnerabilities of every pinned version; fails where that cannot be asked

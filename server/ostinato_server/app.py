@@ -41,7 +41,7 @@ from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
-from ostinato_server.rpc.health import ModelHealth
+from ostinato_server.rpc.health import HealthService, ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
@@ -79,7 +79,7 @@ class Server:
     metrics_url: str
     lifecycle: Lifecycle
     _grpc: grpc.aio.Server
-    _health: health.aio.HealthServicer
+    _health: HealthService
     _guard: Guard
     _sessions: Sessions
     _polling: asyncio.Task[None] | None
@@ -115,7 +115,7 @@ async def start(config: ServerConfig) -> Server:
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
     catalog = Catalog()
-    checker = health.aio.HealthServicer()
+    checker = HealthService()
     statistics = Statistics(time.time)
     lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))

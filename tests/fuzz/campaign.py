@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
 import grpc
-
-from ostinato.v1 import models_pb2
-from ostinato.v1.models_pb2_grpc import ModelServiceStub
 from tests.fuzz.driver import Found, send
 from tests.fuzz.rpcs import CHANGING, Rpc
 from tests.fuzz.server import FuzzedServer
 from tests.fuzz.structure import MODELS
 from tests.fuzz.traffic import conversations
+
+from ostinato.v1 import models_pb2
+from ostinato.v1.models_pb2_grpc import ModelServiceStub
 
 CONCURRENCY = 64
 PORTION = 4000

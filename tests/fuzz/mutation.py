@@ -14,17 +14,21 @@ VARINTS = (b"\x00", b"\x7f", b"\xff\xff\xff\xff\x0f", b"\xff" * 9 + b"\x01", b"\
 WELL_FORMED = 0.4
 """Share of the messages that are only put together from others, and so parse: most damage is found by the parser."""
 
+SOUND = 0.5
+"""Share of the messages that begin as valid ones."""
+
 Damage = Callable[[bytes, Sequence[bytes], Random], bytes]
 
 
-def damaged(corpus: Sequence[bytes], random: Random) -> bytes:
-    """One message of a corpus, damaged once to three times, or merged with others.
+def damaged(valid: Sequence[bytes], corpus: Sequence[bytes], random: Random) -> bytes:
+    """A message that is damaged once to three times, or merged with others.
 
     Args:
-        corpus: Serialised messages; at least one.
+        valid: Valid messages, serialised; at least one.
+        corpus: Any messages, serialised; at least one.
         random: Says which, where and how.
     """
-    data = random.choice(corpus)
+    data = random.choice(valid if random.random() < SOUND else corpus)
     ways = (_merge,) if random.random() < WELL_FORMED else DAMAGES
     for _ in range(random.randint(1, 3)):
         data = random.choice(ways)(data, corpus, random)

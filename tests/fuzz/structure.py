@@ -90,8 +90,8 @@ def draw(kind: type[Message], valid: Sequence[Message], count: int, random_seed:
 
 
 def messages(kind: type[Message], valid: Sequence[Message]) -> st.SearchStrategy[Message]:
-    """Valid messages with up to four fields changed, in half the cases on nothing at all."""
-    beginnings = st.one_of(st.just(kind()), st.sampled_from(list(valid)))
+    """Messages with up to four fields changed that were valid, or empty."""
+    beginnings = st.one_of(st.just(kind()), *[st.just(message) for message in valid])
     return st.builds(_changed, beginnings, _changes(kind.DESCRIPTOR, MAX_DEPTH))
 
 
@@ -159,9 +159,11 @@ def _set(message: Message, name: str, value: Any) -> None:
             else:
                 entries[key].CopyFrom(_changed(GetMessageClass(made)(), one))
     elif field.is_repeated:
+        present = list(getattr(message, name))
+        if field.message_type is not None:  # those that are there are changed, and further ones made
+            present += [GetMessageClass(field.message_type)() for _ in value[len(present) :]]
+            value = [_changed(one, value[index]) if index < len(value) else one for index, one in enumerate(present)]
         message.ClearField(name)
-        if field.message_type is not None:
-            value = [_changed(GetMessageClass(field.message_type)(), one) for one in value]
         getattr(message, name).extend(value)
     elif field.message_type is not None:
         getattr(message, name).SetInParent()

@@ -28,15 +28,16 @@ def conversations(rpc: Rpc, requests: int, seed: int) -> Iterator[Conversation]:
     random = Random(f"{seed} {rpc.path}")
     valid = [message for conversation in rpc.conversations for message in conversation]
     structured = draw(rpc.request, valid, max(LEAST_STRUCTURED, round(requests * STRUCTURED)), random.getrandbits(32))
-    corpus = [*structured, *(message.SerializeToString() for message in valid)]
     begun = [[message.SerializeToString() for message in conversation] for conversation in rpc.conversations]
+    sound = [data for conversation in begun for data in conversation]
+    corpus = [*structured, *sound]
     fresh = iter(structured)
     left = requests
 
     def request() -> bytes:
         if random.random() < HUGE:
             return random.choice(corpus).ljust(HUGE_BYTES, b"\n")
-        return next(fresh, None) or damaged(corpus, random)
+        return next(fresh, None) or damaged(sound, corpus, random)
 
     while left > 0:
         if not rpc.client_streams:

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together
+from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together, violation
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_server.app import SERVICES
@@ -52,6 +52,25 @@ def test_unknown_model_is_not_found_and_a_missing_name_is_invalid(server: Runnin
 def test_health_is_serving_for_every_service(server: RunningServer) -> None:
     for service in ("", *SERVICES):
         assert server.health(service) == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_lists_every_service_and_model(server: RunningServer) -> None:
+    ask_all = server.channel.unary_unary(
+        "/grpc.health.v1.Health/List",
+        request_serializer=health_pb2.HealthListRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthListResponse.FromString,
+    )
+    statuses = ask_all(health_pb2.HealthListRequest(), timeout=CALL_SECONDS).statuses
+    serving_all = dict.fromkeys(("", *SERVICES, *MODELS), health_pb2.HealthCheckResponse.SERVING)
+    assert {name: each.status for name, each in statuses.items()} == serving_all
+
+
+@pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ServerReady"])
+def test_health_that_cannot_be_read_is_an_invalid_argument(server: RunningServer, method: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        server.channel.unary_unary(method)(b"\xff", timeout=CALL_SECONDS)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert violation(caught.value) == ("request", "must be a well-formed message whose strings are UTF-8")
 
 
 def test_reflection_tells_the_services_when_it_is_turned_on(repository: Path) -> None:
