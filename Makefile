@@ -9,6 +9,7 @@ DOCKER ?= docker
 PYTEST_ARGS ?=
 PROFILE_SECONDS ?= 15
 FUZZ_REQUESTS ?= 100000
+FUZZ_SECONDS ?= 60
 FUZZ_ARGS ?=
 
 VENV := .venv
@@ -69,8 +70,9 @@ profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/p
 	@scripts/profile $(PROFILE_SECONDS)
 
 .PHONY: fuzz
-fuzz: $(EVERYTHING)  ## Send every call FUZZ_REQUESTS mutated requests; goes on where it was broken off
+fuzz: $(EVERYTHING)  ## Send every call FUZZ_REQUESTS mutated requests, every reader of bytes FUZZ_SECONDS of them
 	@$(BIN)/python -m tests.fuzz --requests $(FUZZ_REQUESTS) $(FUZZ_ARGS)
+	@$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
 
 .PHONY: audit
 audit: $(EVERYTHING)  ## Look up known vulnerabilities of every pinned version; fails where that cannot be asked

@@ -35,7 +35,7 @@ from tests.fuzz.server import fuzzed_server
     type=click.Path(path_type=Path, exists=True),
     help="Serve these bundles rather than tiny ones; they have the shipped models' names.",
 )
-@click.option("--wait-for", metavar="COMMAND", help="Run this before each portion, to wait until a machine is free.")
+@click.option("--wait-for", metavar="COMMAND", help="Run this before each call, to wait until a machine is free.")
 def main(
     requests: int, seed: int, calls: tuple[str, ...], path: Path, repository: Path | None, wait_for: str | None
 ) -> None:
@@ -45,19 +45,15 @@ def main(
     it ended.
     """
     report = Report(path, requests, seed)
-    waiting = shlex.split(wait_for) if wait_for else None
-
-    def wait() -> None:
-        if waiting:
-            subprocess.run(waiting, check=True)
-
     with TemporaryDirectory(prefix="ostinato-fuzz-") as folder:
         served = repository or build_tiny_repository(Path(folder) / "repository")
         for rpc in all_rpcs():
             if report.has(rpc.path) or (calls and not any(part in rpc.path for part in calls)):
                 continue
+            if wait_for:
+                subprocess.run(shlex.split(wait_for), check=True)
             with fuzzed_server(served, Path(folder) / "log") as server:
-                outcome = asyncio.run(fuzz(server, rpc, requests, seed, wait, _progress(rpc.path, requests)))
+                outcome = asyncio.run(fuzz(server, rpc, requests, seed, _progress(rpc.path, requests)))
             report.add(outcome)
             _tell(outcome)
     click.echo(table(report.outcomes()))

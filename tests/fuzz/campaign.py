@@ -18,7 +18,7 @@ from ostinato.v1.models_pb2_grpc import ModelServiceStub
 
 CONCURRENCY = 64
 PORTION = 4000
-CHANGING_PORTION = 250
+CHANGING_PORTION = 500
 """Conversations between two looks at the server; few where they unload its models."""
 
 MOST_GROWTH_MIB = 32.0
@@ -55,7 +55,6 @@ async def fuzz(
     rpc: Rpc,
     requests: int,
     seed: int,
-    before_portion: Callable[[], None] = lambda: None,
     progress: Callable[[int], None] = lambda requests: None,
 ) -> Outcome:
     """Sends a call so many mutated requests.
@@ -65,7 +64,6 @@ async def fuzz(
         rpc: The call.
         requests: How many.
         seed: The same one gives the same requests.
-        before_portion: Called before each portion; may block.
         progress: Told how many have been sent.
     """
     found = Found()
@@ -74,7 +72,6 @@ async def fuzz(
     known_faults = len(server.faults())
     portion = CHANGING_PORTION if rpc.name in CHANGING else PORTION
     while server.alive:
-        before_portion()
         if rpc.name in CHANGING:
             await load_models(server.target)
         part = list(islice(traffic, portion))
@@ -102,7 +99,7 @@ async def load_models(target: str) -> None:
     async with grpc.aio.insecure_channel(target) as channel:
         stub = ModelServiceStub(channel)
         for model in MODELS:
-            await stub.LoadModel(models_pb2.LoadModelRequest(model=model), timeout=60.0)  # type: ignore[misc]
+            await stub.LoadModel(models_pb2.LoadModelRequest(model=model), timeout=60.0)
 
 
 async def unwell(target: str) -> list[str]:
@@ -110,7 +107,7 @@ async def unwell(target: str) -> list[str]:
     try:
         await load_models(target)
         async with grpc.aio.insecure_channel(target) as channel:
-            listed = await ModelServiceStub(channel).ListModels(models_pb2.ListModelsRequest(), timeout=60.0)  # type: ignore[misc]
+            listed = await ModelServiceStub(channel).ListModels(models_pb2.ListModelsRequest(), timeout=60.0)
     except grpc.aio.AioRpcError as error:
         return [f"afterwards the server answers {error.code().name}: {error.details()}"]
     missing = set(MODELS) - {model.name for model in listed.models}

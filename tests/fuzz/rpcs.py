@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import Message
@@ -57,14 +58,19 @@ class Rpc:
         return f"/{self.service}/{self.name}"
 
 
+def message_class(descriptor: Any) -> type[Message]:
+    """The class of a message; descriptors are of one kind in Python and of another in C, and the stubs mix them."""
+    return GetMessageClass(descriptor)
+
+
 def all_rpcs() -> tuple[Rpc, ...]:
     """Every call of every contract; one that is added there is among them."""
     return tuple(
         Rpc(
             service=service.full_name,
             name=method.name,
-            request=(request := GetMessageClass(method.input_type)),
-            response=GetMessageClass(method.output_type),
+            request=(request := message_class(method.input_type)),
+            response=message_class(method.output_type),
             client_streams=method.client_streaming,
             server_streams=method.server_streaming,
             conversations=_CONVERSATIONS.get(method.name, ((request(),),)),

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from tests.fuzz.rpcs import message_class
 
 MAX_DEPTH = 4
 MAX_CHANGES = 4
@@ -95,7 +95,7 @@ def messages(kind: type[Message], valid: Sequence[Message]) -> st.SearchStrategy
     return st.builds(_changed, beginnings, _changes(kind.DESCRIPTOR, MAX_DEPTH))
 
 
-def _changes(descriptor: Descriptor, depth: int) -> st.SearchStrategy[Changes]:
+def _changes(descriptor: Any, depth: int) -> st.SearchStrategy[Changes]:
     fields = list(descriptor.fields)
     if not fields:
         return st.just([])
@@ -149,7 +149,7 @@ def _changed(message: Message, changes: Changes) -> Message:
 
 
 def _set(message: Message, name: str, value: Any) -> None:
-    field = message.DESCRIPTOR.fields_by_name[name]
+    field: Any = message.DESCRIPTOR.fields_by_name[name]
     if isinstance(value, dict):
         entries = getattr(message, name)
         made = field.message_type.fields_by_name["value"].message_type
@@ -157,11 +157,11 @@ def _set(message: Message, name: str, value: Any) -> None:
             if made is None:
                 entries[key] = one
             else:
-                entries[key].CopyFrom(_changed(GetMessageClass(made)(), one))
+                entries[key].CopyFrom(_changed(message_class(made)(), one))
     elif field.is_repeated:
         present = list(getattr(message, name))
         if field.message_type is not None:  # those that are there are changed, and further ones made
-            present += [GetMessageClass(field.message_type)() for _ in value[len(present) :]]
+            present += [message_class(field.message_type)() for _ in value[len(present) :]]
             value = [_changed(one, value[index]) if index < len(value) else one for index, one in enumerate(present)]
         message.ClearField(name)
         getattr(message, name).extend(value)

@@ -9,8 +9,8 @@ from tests.fuzz.mutation import damaged
 from tests.fuzz.rpcs import Rpc
 from tests.fuzz.structure import draw
 
-STRUCTURED = 0.05
-"""Share of the requests that Hypothesis draws; the others are those, damaged. Drawing takes a millisecond each."""
+STRUCTURED = 0.02
+"""Share of the requests that Hypothesis draws; the others are those, damaged. Drawing one takes milliseconds."""
 
 LEAST_STRUCTURED = 30
 MAX_REQUESTS = 5

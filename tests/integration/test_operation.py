@@ -3,6 +3,7 @@
 import time
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -55,20 +56,22 @@ def test_health_is_serving_for_every_service(server: RunningServer) -> None:
 
 
 def test_health_lists_every_service_and_model(server: RunningServer) -> None:
+    messages: Any = health_pb2  # whose type stubs lack List
     ask_all = server.channel.unary_unary(
         "/grpc.health.v1.Health/List",
-        request_serializer=health_pb2.HealthListRequest.SerializeToString,
-        response_deserializer=health_pb2.HealthListResponse.FromString,
+        request_serializer=messages.HealthListRequest.SerializeToString,
+        response_deserializer=messages.HealthListResponse.FromString,
     )
-    statuses = ask_all(health_pb2.HealthListRequest(), timeout=CALL_SECONDS).statuses
+    statuses = ask_all(messages.HealthListRequest(), timeout=CALL_SECONDS).statuses
     serving_all = dict.fromkeys(("", *SERVICES, *MODELS), health_pb2.HealthCheckResponse.SERVING)
     assert {name: each.status for name, each in statuses.items()} == serving_all
 
 
 @pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ServerReady"])
 def test_health_that_cannot_be_read_is_an_invalid_argument(server: RunningServer, method: str) -> None:
+    on_bytes: Any = server.channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as caught:
-        server.channel.unary_unary(method)(b"\xff", timeout=CALL_SECONDS)
+        on_bytes(b"\xff", timeout=CALL_SECONDS)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert violation(caught.value) == ("request", "must be a well-formed message whose strings are UTF-8")
 

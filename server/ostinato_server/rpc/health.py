@@ -7,6 +7,8 @@ from typing import Any
 
 from grpc_health.v1 import health, health_pb2
 
+_MESSAGES: Any = health_pb2  # whose type stubs lack List too
+
 
 class HealthService(health.aio.HealthServicer):
     """The library's service, and what it leaves out: ``List``."""
@@ -24,7 +26,7 @@ class HealthService(health.aio.HealthServicer):
         """Tells how every service is."""
         names = sorted(self._services)
         each = {name: await self.Check(health_pb2.HealthCheckRequest(service=name), context) for name in names}
-        return health_pb2.HealthListResponse(statuses=each)
+        return _MESSAGES.HealthListResponse(statuses=each)
 
 
 class ModelHealth:
