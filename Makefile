@@ -11,6 +11,8 @@ PROFILE_SECONDS ?= 15
 FUZZ_REQUESTS ?= 100000
 FUZZ_SECONDS ?= 60
 FUZZ_ARGS ?=
+SOAK_SECONDS ?= 600
+SOAK_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -73,6 +75,10 @@ profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/p
 fuzz: $(EVERYTHING)  ## Send every call FUZZ_REQUESTS mutated requests, every reader of bytes FUZZ_SECONDS of them
 	@$(BIN)/python -m tests.fuzz --requests $(FUZZ_REQUESTS) $(FUZZ_ARGS)
 	@$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
+
+.PHONY: soak
+soak: $(EVERYTHING)  ## Keep a server of the shipped models busy and in trouble for SOAK_SECONDS, then count what it holds
+	@$(BIN)/python -m tests.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
 .PHONY: audit
 audit: $(EVERYTHING)  ## Look up known vulnerabilities of every pinned version; fails where that cannot be asked
