@@ -69,7 +69,7 @@ class Result:
 
 MARGINS = Held(slots=0, tasks=0, own_threads=0, other_threads=8, descriptors=2, resident_mib=16.0)
 """What the server may hold more after the run than before: nothing of its own. The pools of asyncio and of gRPC's core
-grow up to a bound and keep their threads, gRPC keeps a descriptor or two, and the allocator keeps pages."""
+grow up to a bound and keep their threads, gRPC keeps a descriptor or two, and pages that hold a little stay whole."""
 
 
 async def soak(server: SoakedServer, work: list[Work], plan: Plan, tell: Callable[[str], None]) -> Result:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 import grpc
+from tests.fuzz.driver import CLIENT_FAULT
 from tests.soak.work import Answer, Work, responses
 
 CALL_SECONDS = 120.0
@@ -124,9 +125,14 @@ class Clients:
             code = error.code()
             if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 self.tally.ended["refused"] += 1
+            elif error.details() == CLIENT_FAULT:
+                self.tally.ended["refused, for a reason that grpc.aio's client lost"] += 1
             elif hurries and code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self.tally.ended["out of time"] += 1
+            elif hurries and code is grpc.StatusCode.CANCELLED:  # the server's gRPC saw the deadline pass first
+                self.tally.ended["out of time, told as cancelled"] += 1
             elif work.model == "sentiment" and code is grpc.StatusCode.NOT_FOUND:  # it is unloaded now and then
                 self.tally.ended["not loaded"] += 1
             else:
-                self.tally.fault(f"{work.name}: {code.name}: {error.details()}")
+                hurried = ", in a hurry" if hurries else ""
+                self.tally.fault(f"{work.name}{hurried}: {code.name}: {error.details()}")

@@ -39,7 +39,7 @@ class Held:
         own_threads: Threads that it started: engines and the metrics' port.
         other_threads: Threads of the pools of asyncio, gRPC and ONNX Runtime.
         descriptors: Open files and sockets.
-        resident_mib: Memory.
+        resident_mib: Memory, once what is free has been given back.
     """
 
     slots: int
