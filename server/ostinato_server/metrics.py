@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ostinato_server.engine.fault import Fault
 from ostinato_server.gap_histogram import GapHistogram
 
 TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
@@ -63,6 +64,8 @@ class ServerMetrics:
         self.parked = gauge("requests_parked", "Streams that gave up their slot until their reader reads on.", model)
         self.generated = counter("generated_tokens_total", "Tokens generated.", model)
         self.prompt = counter("prompt_tokens_total", "Tokens of prompts, sources and texts accepted.", model)
+        self.faults = counter("engine_faults_total", "Failures of engines, by kind.", ("model", "kind"))
+        self.unhealthy = gauge("engines_unhealthy", "Engines that cannot work, by why.", ("model", "kind"))
         self.requests = counter("requests_total", "Requests that ended, by how.", ("model", "task", "outcome"))
         self.calls = histogram(
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
@@ -91,6 +94,14 @@ class ServerMetrics:
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""
         return EngineMetrics(self, model)
+
+    def engine_failed(self, model: str, fault: Fault) -> None:
+        """An engine of a model failed."""
+        self.faults.labels(model, fault).inc()
+
+    def engines_failing(self, model: str, fault: Fault, count: int) -> None:
+        """So many engines of a model cannot work."""
+        self.unhealthy.labels(model, fault).set(count)
 
     def model_loaded(self, info: ModelInfo, seconds: float) -> None:
         """Requests find a version from now on; to load it took so long."""
@@ -138,6 +149,7 @@ class EngineMetrics:
         self._parked = metrics.parked.labels(model)
         self._generated = metrics.generated.labels(model)
         self._prompt = metrics.prompt.labels(model)
+        self._faults = {fault: metrics.faults.labels(model, fault) for fault in Fault}
 
     def admitted(self, queue_seconds: float) -> None:
         """A request got a slot."""
@@ -168,6 +180,10 @@ class EngineMetrics:
             if now != before:
                 gauge.inc(now - before)
         self._load = load
+
+    def failed(self, fault: Fault) -> None:
+        """The runtime failed."""
+        self._faults[fault].inc()
 
     def ended(self) -> None:
         """The engine has ended."""

@@ -80,6 +80,7 @@ class _CountingObserver:
         self.read_prompt = observer.read_prompt
         self.first_token = observer.first_token
         self.load = observer.load
+        self.failed = observer.failed
         self.ended = observer.ended
 
     def admitted(self, queue_seconds: float) -> None:

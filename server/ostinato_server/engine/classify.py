@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato_server.engine.admission import Admission
+from ostinato_server.engine.fault import Fault
 from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.request import Priority
 from ostinato_server.engine.worker import Worker
@@ -50,6 +51,7 @@ class ClassifyEngine(Worker):
         padding_id: The token that fills up the shorter texts.
         deliver: Takes outcomes after each run; called on the engine's thread.
         observer: Told what was done.
+        rehearsal: Runs the graph once; raises what it raises.
         clock: Seconds, monotonic.
     """
 
@@ -61,16 +63,17 @@ class ClassifyEngine(Worker):
         padding_id: int,
         deliver: Callable[[list[Outcome]], None],
         observer: EngineObserver,
+        rehearsal: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(f"engine-{model}")
+        super().__init__(f"engine-{model}", clock)
         self._model = model
         self._classifier = classifier
         self._max_batch = max_batch
         self._padding_id = padding_id
         self._deliver = deliver
         self._observer = observer
-        self._clock = clock
+        self._rehearsal = rehearsal
         self._waiting: list[Classification] = []
         self._running: list[Classification] = []
 
@@ -94,15 +97,26 @@ class ClassifyEngine(Worker):
                 tokens[row, : len(text.tokens)] = text.tokens
             probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
             self._observer.stepped(len(batch), [self._clock() - started], 0, np.zeros(0))
-            self._deliver(list(zip(batch, probabilities, strict=True)))
+            self._deliver([self._outcome(text, row) for text, row in zip(batch, probabilities, strict=True)])
             self._running = []
         self._observer.load(0, len(self._waiting), 0)
         return bool(self._waiting)
 
     def fail(self) -> None:
         """Fails the texts of the batch at hand; those still waiting have lost nothing and stay."""
+        self._observer.failed(Fault.EXCEPTION)
         self._deliver([(text, EngineFault(self._model)) for text in self._running])
         self._running = []
+
+    def rehearse(self) -> None:
+        """Runs the graph once."""
+        self._rehearsal()
+
+    def _outcome(self, text: Classification, probabilities: NDArray[np.float32]) -> Outcome:
+        if np.isfinite(probabilities).all():
+            return text, probabilities
+        self._observer.failed(Fault.NOT_FINITE)
+        return text, EngineFault(self._model)
 
     def _drop_ended(self) -> None:
         now = self._clock()

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato_server.engine.fault import Fault
+
 
 class EngineObserver(Protocol):
     """Told by the engine thread; must be fast and must not raise."""
@@ -29,6 +31,9 @@ class EngineObserver(Protocol):
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         """So many requests run, wait for a slot, and wait for their reader."""
+
+    def failed(self, fault: Fault) -> None:
+        """The runtime failed, and one request or several with it."""
 
     def ended(self) -> None:
         """The engine has ended; told once its thread is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ostinato_bundle import TOKENIZER, Bundle, BundleError, Manifest, open_bundle
@@ -78,16 +79,26 @@ class Loader:
         manifest = bundle.manifest
         capacity = max(self._config.max_concurrency, manifest.limits.max_beam_size)
         table = backend.step_table("step", capacity)
-        preparation = (
-            self._prompt_reading(bundle, backend)
-            if manifest.task == "generation"
-            else self._source_encoding(bundle, backend)
-        )
-        warm_step(bundle, table)
+        prepares = self._prompt_reading if manifest.task == "generation" else self._source_encoding
+        preparation, warm_preparation = prepares(bundle, backend)
+
+        def warm() -> None:
+            warm_preparation()
+            warm_step(bundle, table)
+
+        warm()
         client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = DecodeEngine(
-            manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
+            manifest.name,
+            Batch(table, manifest.tokenizer.vocabulary_size),
+            preparation,
+            capacity,
+            Outbox(),
+            client.deliver,
+            observer,
+            warm,
+            self._clock,
         )
         client.connect(engine, self._loop)
         engine.start()
@@ -105,7 +116,8 @@ class Loader:
     def _classifier(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> ClassifyModel:
         manifest = bundle.manifest
         classifier = backend.graph("classifier")
-        warm_classifier(bundle, classifier)
+        warm = partial(warm_classifier, bundle, classifier)
+        warm()
         client = ClassifyClient(self._admission(manifest), self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = ClassifyEngine(
@@ -115,6 +127,7 @@ class Loader:
             manifest.tokenizer.padding_id or 0,
             client.deliver,
             observer,
+            warm,
             self._clock,
         )
         client.connect(engine, self._loop)
@@ -140,19 +153,26 @@ class Loader:
     def _admission(self, manifest: Manifest) -> Admission:
         return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue, self._clock)
 
-    def _prompt_reading(self, bundle: Bundle, backend: Backend) -> Preparation:
+    def _prompt_reading(self, bundle: Bundle, backend: Backend) -> tuple[Preparation, Callable[[], None]]:
+        """What reads prompts, and a run of it that nobody asked for."""
         graphs = bundle.manifest.graphs
         prefill = backend.graph("prefill") if "prefill" in graphs else None
-        if prefill is not None:
-            warm_prefill(bundle, prefill)
+
+        def warm() -> None:
+            if prefill is not None:
+                warm_prefill(bundle, prefill)
+
         shapes = tuple(tensor.shape[1:] for tensor in graphs["step"].state)
-        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id, self._clock)
+        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id, self._clock), warm
 
     @staticmethod
-    def _source_encoding(bundle: Bundle, backend: Backend) -> Preparation:
+    def _source_encoding(bundle: Bundle, backend: Backend) -> tuple[Preparation, Callable[[], None]]:
+        """What encodes sentences, and a run of it that nobody asked for."""
         step, tokenizer = bundle.manifest.graphs["step"], bundle.manifest.tokenizer
         if tokenizer.start_id is None or tokenizer.end_id is None:
             raise BundleError(bundle.path, "a translation model needs start_id and end_id in its tokenizer facts")
         encoder = backend.graph("encoder")
-        warm_encoder(bundle, encoder)
-        return SourceEncoding(encoder, len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0)
+        encoding = SourceEncoding(
+            encoder, len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0
+        )
+        return encoding, partial(warm_encoder, bundle, encoder)

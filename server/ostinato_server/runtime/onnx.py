@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +166,7 @@ class OnnxStepTable:
             [np.zeros((capacity, *tensor.shape[1:]), np.float32) for tensor in graph.state] for _ in range(2)
         )
         self._side = 0
+        self._looked_at = 0
         self._memory = MemoryBlock(graph.memory, capacity) if graph.memory else None
         special = {*self._state_names, *(tensor.name for tensor in graph.memory)}
         self.columns: dict[str, Array] = {
@@ -225,6 +226,18 @@ class OnnxStepTable:
         self._side ^= 1
         self.columns["token"][:count] = run.tokens[-1]
         return run.tokens, run.logprobs
+
+    def broken(self, count: int) -> Collection[int]:
+        """Rows whose state is not finite, in the one state tensor that it is the turn to look at.
+
+        Quantization makes a number of what is none, so an int8 graph that has lost a cell state goes on drawing tokens
+        from the rest. What is not finite stays so, and is found within as many looks as there are tensors.
+        """
+        if not self._state_names:
+            return ()
+        self._looked_at = (self._looked_at + 1) % len(self._state_names)
+        finite = np.isfinite(self._sides[self._side][self._looked_at][:count])
+        return () if finite.all() else np.flatnonzero(~finite.reshape(count, -1).all(axis=1)).tolist()
 
     def _bind_run(self, session: onnxruntime.InferenceSession, count: int, steps: int) -> _Run:
         run = _Run(

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ostinato_server.engine.fault import Fault
 from ostinato_server.statistics import Spent, Statistics
 
 
@@ -23,6 +24,9 @@ class Recorder:
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         self.calls.append(("load", running, waiting, parked))
+
+    def failed(self, fault: Fault) -> None:
+        self.calls.append(("failed", fault))
 
     def ended(self) -> None:
         self.calls.append(("ended",))
