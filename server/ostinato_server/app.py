@@ -29,7 +29,7 @@ from ostinato.v1 import (
 )
 from ostinato_server.config import ServerConfig
 from ostinato_server.engine.observer import EngineObserver
-from ostinato_server.errors import NoRepository, StartupError
+from ostinato_server.errors import Draining, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import LocalRepository, Repository
@@ -37,6 +37,7 @@ from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.loader import Loader
 from ostinato_server.repository.remote import RemoteRepository, default_cache
 from ostinato_server.repository.versions import read_policies
+from ostinato_server.repository.watchdog import Watchdog
 from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
@@ -61,6 +62,9 @@ SERVICES = tuple(
     for descriptor in module.DESCRIPTOR.services_by_name.values()
 )
 
+_LAST_WORD_SECONDS = 1.0
+"""Time for calls that are cut off to tell their clients."""
+
 _STOP_SECONDS = 5.0
 """Time for the metrics port to close."""
 
@@ -82,18 +86,21 @@ class Server:
     _health: health.aio.HealthServicer
     _guard: Guard
     _sessions: Sessions
-    _polling: asyncio.Task[None] | None
+    _looking: list[asyncio.Task[None]]
     _metrics: tuple[HTTPServer, Thread]
     _grace_seconds: float
 
     async def stop(self) -> None:
         """Drains and stops: health says NOT_SERVING, running requests have the grace period, new ones are refused."""
         await self._health.enter_graceful_shutdown()
-        if self._polling is not None:
-            self._polling.cancel()
+        for task in self._looking:
+            task.cancel()
         self._sessions.drain()
         if not await self._guard.drain(self._grace_seconds):
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
+            for model in self.lifecycle.in_memory():
+                model.suspend(Draining)
+            await self._guard.drain(_LAST_WORD_SECONDS)
         await self._grpc.stop(0)
         await self.lifecycle.close()
         server, thread = self._metrics
@@ -117,7 +124,9 @@ async def start(config: ServerConfig) -> Server:
     catalog = Catalog()
     checker = health.aio.HealthServicer()
     statistics = Statistics(time.time)
-    lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
+    told = ModelHealth(checker)
+    lifecycle = await _load_models(config, metrics, statistics, catalog, told)
+    watchdog = Watchdog(lifecycle.in_memory, config.stall_seconds, metrics, told.failing)
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
     sessions = Sessions(config.max_sessions, config.session_idle_seconds, metrics.sessions_open)
@@ -128,7 +137,7 @@ async def start(config: ServerConfig) -> Server:
     models = ModelService(catalog, lifecycle, config.model_control)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceService(desk, statistics, models, lambda: guard.draining), server
+        OpenInferenceService(desk, statistics, models, watchdog, lambda: guard.draining), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
@@ -140,10 +149,12 @@ async def start(config: ServerConfig) -> Server:
         await lifecycle.close()
         raise
     await server.start()
-    for service in ("", *SERVICES):
+    for service in SERVICES:
         await checker.set(service, health_pb2.HealthCheckResponse.SERVING)
-    polls = config.model_control == "poll"
-    polling = asyncio.create_task(lifecycle.poll(config.poll_seconds)) if polls else None
+    await told.up()
+    looking = [asyncio.create_task(watchdog.watch())]
+    if config.model_control == "poll":
+        looking.append(asyncio.create_task(lifecycle.poll(config.poll_seconds)))
     return Server(
         address=f"{url_host(config.host)}:{port}",
         metrics_url=f"http://{url_host(config.host)}:{metrics_http[0].server_port}/metrics",
@@ -152,7 +163,7 @@ async def start(config: ServerConfig) -> Server:
         _health=checker,
         _guard=guard,
         _sessions=sessions,
-        _polling=polling,
+        _looking=looking,
         _metrics=metrics_http,
         _grace_seconds=config.grace_seconds,
     )
@@ -173,7 +184,7 @@ async def _load_models(
         Loader(config, observe, asyncio.get_running_loop()).load,
         catalog,
         metrics,
-        told.tell,
+        told.served,
     )
     final = config.model_control == "none"
     try:

@@ -95,6 +95,13 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "How long running requests may go on after SIGTERM.",
     metavar="SECONDS",
 )
+@_option(
+    "--stall-seconds",
+    "stall_seconds",
+    click.FloatRange(0.1, 86_400),
+    "How long an engine may be busy with one piece of work before the server is unhealthy.",
+    metavar="SECONDS",
+)
 @_file_option("--tls-cert", "tls_certificate", "Speak TLS with this certificate (PEM, with its chain).")
 @_file_option("--tls-key", "tls_key", "Private key (PEM) of the certificate.")
 @_file_option("--tls-client-ca", "tls_client_ca", "Ask clients for a certificate that one of these (PEM) signed.")

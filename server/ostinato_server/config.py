@@ -28,6 +28,7 @@ class ServerConfig:
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
+        stall_seconds: How long an engine may be busy with one piece of work before its requests end.
         tls_certificate: PEM file with the certificate of the gRPC port; plain text when None.
         tls_key: PEM file with its key.
         tls_client_ca: PEM file with the roots of the certificates that clients must show; none is asked for when None.
@@ -61,6 +62,7 @@ class ServerConfig:
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0
+    stall_seconds: float = 30.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -94,6 +96,7 @@ class ServerConfig:
             ("window", 1, 1_000_000),
             ("max_deadline_seconds", 0.001, 86_400),
             ("grace_seconds", 0, 3600),
+            ("stall_seconds", 0.1, 86_400),
             ("max_message_bytes", 1024, 2**31 - 1),
             ("max_streams_per_connection", 1, 2**31 - 1),
             ("max_requests_per_caller", 1, 1_000_000),

@@ -18,6 +18,7 @@
     ├── Draining            the server is shutting down
     ├── DeadlineExpired     the request's deadline passed before its end
     ├── EngineFault         the model's runtime failed; nothing the caller did
+    ├── EngineUnavailable   the model's engine cannot work for now; another server can
     └── StartupError        the server cannot start as configured
         └── DeviceUnavailable
 
@@ -198,6 +199,19 @@ class EngineFault(ServerError):
     def __init__(self, model: str) -> None:
         super().__init__(f"the runtime of model {model} failed on this request; the server has logged why")
         self.model = model
+
+
+class EngineUnavailable(ServerError):
+    """The model's engine cannot work for now.
+
+    Attributes:
+        fault: Why, in a word.
+    """
+
+    def __init__(self, model: str, fault: str) -> None:
+        super().__init__(f"the engine of model {model} cannot work at present ({fault}); retry, or ask another server")
+        self.model = model
+        self.fault = fault
 
 
 class StartupError(ServerError):

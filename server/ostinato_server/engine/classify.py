@@ -123,7 +123,7 @@ class ClassifyEngine(Worker):
         expired = [text for text in self._waiting if text.deadline <= now]
         if expired:
             self._deliver([(text, DeadlineExpired()) for text in expired])
-        self._waiting = [text for text in self._waiting if text.deadline > now and not text.result.cancelled()]
+        self._waiting = [text for text in self._waiting if text.deadline > now and not text.result.done()]
 
 
 def take_batch(waiting: list[Classification], max_batch: int) -> list[Classification]:
@@ -159,6 +159,8 @@ class ClassifyClient:
     def __init__(self, admission: Admission, clock: Callable[[], float]) -> None:
         self.admission = admission
         self._clock = clock
+        self._suspended: Callable[[], Exception] | None = None
+        self._unanswered: set[asyncio.Future[NDArray[np.float32]]] = set()
         self._engine: ClassifyEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -170,6 +172,17 @@ class ClassifyClient:
     def disconnect(self) -> None:
         """Lets go of an engine that has ended: the two hold each other."""
         self._engine = None
+
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every request with an error and refuses new ones with it, until `resume`."""
+        self._suspended = why
+        for result in self._unanswered:
+            if not result.done():
+                result.set_exception(why())
+
+    def resume(self) -> None:
+        """Takes requests again."""
+        self._suspended = None
 
     def deliver(self, outcomes: list[Outcome]) -> None:
         """Takes outcomes from the engine's thread to the event loop, one wake-up for all."""
@@ -187,12 +200,16 @@ class ClassifyClient:
             DeadlineUnreachable: It is too long for the deadline; none of the texts was taken.
             DeadlineExpired: The deadline passed first.
             EngineFault: The runtime failed.
+            Exception: What the client is suspended with.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        if self._suspended is not None:
+            raise self._suspended()
         loop = asyncio.get_running_loop()
         now = self._clock()
         self.admission.enter(len(texts), deadline=deadline)
         batch = [Classification(tokens, deadline, now, loop.create_future()) for tokens in texts]
+        self._unanswered.update(text.result for text in batch)
         try:
             self._engine.post(batch)
             return list(await asyncio.gather(*(text.result for text in batch)))
@@ -200,6 +217,7 @@ class ClassifyClient:
             for text in batch:
                 served = text.result.done() and not text.result.cancelled() and text.result.exception() is None
                 text.result.cancel()
+                self._unanswered.discard(text.result)
                 self.admission.leave(Priority.NORMAL, 0.0 if served else None)
 
 

@@ -34,6 +34,7 @@ class TokenStream:
         self._tokens: list[GeneratedToken] = []
         self._taken = 0
         self._end: Finished | Exception | None = None
+        self._given_up = False
         self._arrival = asyncio.Event()
 
     async def read(self) -> list[GeneratedToken]:
@@ -59,10 +60,19 @@ class TokenStream:
 
     def put(self, delivery: Delivery) -> None:
         """Takes what the engine delivers; called on the event loop."""
+        if self._given_up:
+            return
         self._tokens.extend(delivery.tokens)
         if delivery.end is not None:
             self._end = delivery.end
         self._arrival.set()
+
+    def give_up(self, error: Exception) -> None:
+        """Ends with an error, unless it has ended, since the engine does not say how it goes on."""
+        if self._end is None:
+            self._given_up = True
+            self._end = error
+            self._arrival.set()
 
     @property
     def served_seconds(self) -> float | None:
@@ -72,7 +82,7 @@ class TokenStream:
     @property
     def ended(self) -> bool:
         """Whether the engine is done with the stream."""
-        return self._end is not None
+        return self._end is not None and not self._given_up
 
 
 class DecodeClient:
@@ -90,6 +100,7 @@ class DecodeClient:
         self._clock = clock
         self._streams: dict[int, TokenStream] = {}
         self._ids = itertools.count(1)
+        self._suspended: Callable[[], Exception] | None = None
         self._engine: DecodeEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -101,6 +112,16 @@ class DecodeClient:
     def disconnect(self) -> None:
         """Lets go of an engine that has ended: the two hold each other."""
         self._engine = None
+
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every stream with an error and refuses new ones with it, until `resume`."""
+        self._suspended = why
+        for stream in self._streams.values():
+            stream.give_up(why())
+
+    def resume(self) -> None:
+        """Takes streams again."""
+        self._suspended = None
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Takes deliveries from the engine's thread to the event loop, one wake-up for all."""
@@ -121,8 +142,11 @@ class DecodeClient:
         Raises:
             Overloaded: The queue is full.
             DeadlineUnreachable: It is too long for the sequence's deadline.
+            Exception: What the client is suspended with.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        if self._suspended is not None:
+            raise self._suspended()
         now = self._clock()
         sequence = make(next(self._ids), now)
         priority = Priority(sequence.priority)

@@ -155,6 +155,10 @@ class Lifecycle:
         draining = {(model.name, model.version) for model in self._draining}
         return [self._entry(key, draining) for key in sorted(keys | draining | self._served.keys())]
 
+    def in_memory(self) -> list[LoadedModel]:
+        """The versions that are served, and those that drain."""
+        return [*(each.model for each in self._served.values()), *self._draining]
+
     async def drained(self) -> None:
         """Waits until nothing drains: what was unloaded is out of memory."""
         await asyncio.gather(*self._draining.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -149,7 +149,7 @@ def test_a_prompt_that_leaves_no_finite_state_fails_before_its_first_step() -> N
 class ToyClassifier:
     """Scores by the first token; what begins with 9 has no score, and 8 breaks it."""
 
-    def run(self, inputs: dict[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         first = inputs["tokens"][:, 0]
         if (first == 8).any():
             raise RuntimeError("the toy broke")
@@ -168,7 +168,7 @@ def test_a_text_without_a_score_fails_alone_and_one_that_throws_fails_its_run() 
         outcomes.extend,
         observer,
         lambda: None,
-        lambda: 0.0,  # type: ignore[arg-type]
+        lambda: 0.0,
     )
     texts = [Classification([first], 1.0, 0.0, Unheard()) for first in (1, 9, 8, 2, 3)]  # type: ignore[arg-type]
     engine.handle(texts)
@@ -186,7 +186,7 @@ def test_a_text_without_a_score_fails_alone_and_one_that_throws_fails_its_run() 
 class Unheard:
     """A result that nobody waits for."""
 
-    def cancelled(self) -> bool:
+    def done(self) -> bool:
         return False
 
 
