@@ -63,7 +63,7 @@ SERVICES = tuple(
 )
 
 _LAST_WORD_SECONDS = 1.0
-"""Time for calls that are cut off to tell their clients."""
+"""Time for calls that have ended, or are cut off, to tell their clients."""
 
 _STOP_SECONDS = 5.0
 """Time for the metrics port to close."""
@@ -96,12 +96,15 @@ class Server:
         for task in self._looking:
             task.cancel()
         self._sessions.drain()
-        if not await self._guard.drain(self._grace_seconds):
+        drained = await self._guard.drain(self._grace_seconds)
+        # Without time it takes back statuses that are still on their way to the clients.
+        stopping = asyncio.create_task(self._grpc.stop(_LAST_WORD_SECONDS))
+        if not drained:
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
+            await asyncio.sleep(0)  # connections are told to end first, so that streams are taken up on others
             for model in self.lifecycle.in_memory():
                 model.suspend(Draining)
-            await self._guard.drain(_LAST_WORD_SECONDS)
-        await self._grpc.stop(0)
+        await stopping
         await self.lifecycle.close()
         server, thread = self._metrics
         server.shutdown()

@@ -214,7 +214,11 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
         return
     server = await starting
     if as_json:
-        click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
+        try:
+            click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
+        except OSError as error:
+            await server.stop()
+            raise StartupError(f"standard output cannot be written: {error.strerror}") from error
     logger.info("serving %s on %s, metrics at %s", config.repository, server.address, server.metrics_url)
     await stopping.wait()
     logger.info("stopping: running requests have %g s", config.grace_seconds)

@@ -10,6 +10,7 @@
     ├── ModelNotFound       no model of that name and version is loaded
     ├── BundleNotFound      the repository has no bundle of that name and version
     ├── ModelRefused        the bundle is not what its manifest says, or cannot be served here
+    │   └── ModelTooLarge   there is not the memory for it
     ├── NoRepository        the folder of the bundles cannot be read
     ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
@@ -124,6 +125,10 @@ class ModelRefused(ServerError):
         self.model = model
         self.version = version
         self.reason = reason
+
+
+class ModelTooLarge(ModelRefused):
+    """There is not enough memory for a model now; what is served stays."""
 
 
 class NoRepository(ServerError):

@@ -21,6 +21,7 @@ from ostinato_server.engine.stream import DecodeClient
 from ostinato_server.errors import StartupError
 from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import ClassifyModel, DecodeModel, LoadedModel
+from ostinato_server.repository.shortage import MemoryShortage, is_shortage
 from ostinato_server.repository.warming import in_one_line, warm_classifier, warm_encoder, warm_prefill, warm_step
 from ostinato_server.runtime.base import Backend
 from ostinato_server.runtime.select import open_backend
@@ -54,14 +55,19 @@ class Loader:
         """Loads the bundle in a folder; its engine runs when this returns.
 
         Raises:
-            BundleError: The bundle is refused.
+            BundleError: The bundle is refused; MemoryShortage where another time it may not be.
             StartupError: No runtime of this installation can serve it as configured.
         """
         try:
             return self._load(path)
-        except (BundleError, StartupError):
+        except StartupError:
             raise
-        except Exception as error:  # a library's, which did not expect what it was given
+        except Exception as error:
+            if is_shortage(error):
+                raise MemoryShortage(path, "there is not enough memory to load it") from error
+            if isinstance(error, BundleError):
+                raise
+            # A library's, which did not expect what it was given.
             raise BundleError(path, f"cannot be loaded: {in_one_line(error)}") from error
 
     def _load(self, path: Path) -> LoadedModel:
