@@ -47,7 +47,7 @@ def test_every_recorded_series_that_is_asked_for_is_recorded() -> None:
 def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
     alerts = [rule for rule in rules() if "alert" in rule]
 
-    assert len(alerts) == 9
+    assert len(alerts) == 11
     for alert in alerts:
         assert alert["labels"]["severity"] in {"critical", "warning"}
         assert set(alert["annotations"]) == {"summary", "description"}
