@@ -14,7 +14,7 @@ from ostinato_server.engine.request import (
 )
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.engine.stream import DecodeClient, OpenStream
-from ostinato_server.errors import EngineFault, Overloaded
+from ostinato_server.errors import Draining, EngineFault, Overloaded
 
 END = Finished(FinishReason.LENGTH, 2, -1.0, 0.0, 0.1, 0.2)
 
@@ -100,3 +100,35 @@ async def test_stream_over_the_bound_is_refused_and_leaves_no_trace() -> None:
                 pass
         assert rig.client.admission.inside == 1
     assert len(rig.inbox.messages) == 2
+
+
+async def test_a_suspended_client_ends_its_streams_refuses_new_ones_and_cancels_what_the_engine_may_still_run() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1])
+        await asyncio.sleep(0)
+        rig.client.suspend(Draining)
+        assert len(await stream.read()) == 1
+        rig.deliver(stream.id, [2], END)  # too late
+        await asyncio.sleep(0)
+        with pytest.raises(Draining):
+            await stream.read()
+        with pytest.raises(Draining):
+            await rig.open().__aenter__()
+    assert [type(message) for message in rig.inbox.messages] == [Submit, Cancel]
+    assert rig.client.admission.inside == 0
+    rig.client.resume()
+    async with rig.open():
+        assert rig.client.admission.inside == 1
+
+
+async def test_a_stream_that_has_ended_keeps_its_end_when_its_client_is_suspended() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1], END)
+        await asyncio.sleep(0)
+        rig.client.suspend(Draining)
+        assert len(await stream.read()) == 1
+        assert await stream.read() == []
+        assert stream.finished == END
+    assert [type(message) for message in rig.inbox.messages] == [Submit]
