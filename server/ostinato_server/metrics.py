@@ -75,14 +75,14 @@ class ServerMetrics:
         self.draining = gauge("model_versions_draining", "Versions that only finish what they began.", model)
         self.changes = counter("model_changes_total", "Versions loaded, unloaded and refused.", ("model", "change"))
 
-    def request_ended(self, model: str, task: str, outcome: str, seconds: float) -> None:
-        """A request for a model ended."""
+    def request_ended(self, model: str, task: str, outcome: str, seconds: float, trace_id: str = "") -> None:
+        """A request for a model ended; ``trace_id`` is the trace that it is kept in, empty for none."""
         self.requests.labels(model, task, outcome).inc()
-        self.latency.labels(model).observe(seconds)
+        self.latency.labels(model).observe(seconds, exemplar(trace_id))
 
-    def call_ended(self, method: str, code: str, seconds: float) -> None:
+    def call_ended(self, method: str, code: str, seconds: float, trace_id: str = "") -> None:
         """A call ended, whatever it asked for."""
-        self.calls.labels(method, code).observe(seconds)
+        self.calls.labels(method, code).observe(seconds, exemplar(trace_id))
 
     def sessions_open(self, count: int) -> None:
         """So many sessions are open."""
@@ -114,6 +114,11 @@ class ServerMetrics:
         self.changes.labels(info.model, "unloaded").inc()
 
 
+def exemplar(trace_id: str) -> dict[str, str] | None:
+    """What leads from a bucket to a trace that fell into it; nothing for a request that is kept in none."""
+    return {"trace_id": trace_id} if trace_id else None
+
+
 class EngineMetrics:
     """Reports of one engine (``engine.observer.EngineObserver``).
 
@@ -139,17 +144,17 @@ class EngineMetrics:
         self._generated = metrics.generated.labels(model)
         self._prompt = metrics.prompt.labels(model)
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         """A request got a slot."""
-        self._queue.observe(queue_seconds)
+        self._queue.observe(queue_seconds, exemplar(trace_id))
 
     def read_prompt(self, tokens: int) -> None:
         """Tokens were accepted."""
         self._prompt.inc(tokens)
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         """A stream gave its first token."""
-        self._first_token.observe(seconds)
+        self._first_token.observe(seconds, exemplar(trace_id))
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
         """Steps were made."""

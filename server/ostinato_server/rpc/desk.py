@@ -71,7 +71,7 @@ class Desk:
             raise
         finally:
             seconds = self.clock() - started
-            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds)
+            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds, call.sampled_trace_id)
             self.statistics.request_ended(model.name, model.version, outcome, seconds)
 
 

@@ -40,10 +40,17 @@ class RequestLog:
             logger.info("%s %s", name, call.code.name, extra={FIELDS: facts(call, seconds)})
 
 
+def identity(call: Call) -> dict[str, object]:
+    """What finds a call again: in the log, at its client, in a trace."""
+    names: dict[str, object] = {"request_id": call.request_id}
+    if call.trace is not None:
+        names |= {"trace_id": call.trace.trace_id, "span_id": call.trace.span_id}
+    return names
+
+
 def facts(call: Call, seconds: float) -> dict[str, object]:
     """What is known of a call, times in seconds; what is not known of it is left out."""
     known: dict[str, object | None] = {
-        "request_id": call.request_id,
         "method": call.method,
         "code": call.code.name,
         "reason": call.reason,
@@ -60,7 +67,7 @@ def facts(call: Call, seconds: float) -> dict[str, object]:
         "total_seconds": _rounded(seconds),
         "wording": call.wording or None,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return identity(call) | {name: value for name, value in known.items() if value is not None}
 
 
 def _rounded(seconds: float | None) -> float | None:
