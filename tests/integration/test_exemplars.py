@@ -33,7 +33,7 @@ def traced(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runnin
 def scrape(server: RunningServer) -> list[Metric]:
     with urlopen(Request(server.metrics_url, headers={"Accept": OPEN_METRICS}), timeout=CALL_SECONDS) as response:
         assert response.headers["Content-Type"].startswith("application/openmetrics-text")
-        return list(text_string_to_metric_families(response.read().decode()))
+        return list(text_string_to_metric_families(response.read().decode()))  # type: ignore[no-untyped-call]
 
 
 def exemplars(server: RunningServer) -> dict[str, set[str]]:
