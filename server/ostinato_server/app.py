@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass
 from http.server import HTTPServer
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -119,6 +120,7 @@ async def start(config: ServerConfig) -> Server:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
+    metrics.configured(installed_version("ostinato"), config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
     tracing = _start_tracing() if config.traces == "otlp" else None

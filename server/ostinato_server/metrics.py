@@ -68,6 +68,9 @@ class ServerMetrics:
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
         )
         self._sessions = gauge("sessions_open", "Sessions that are open, waiting for their client or not.", ())
+        self._slots = gauge("slots", "Requests of a model that may hold a slot at once.", ())
+        self._queue_limit = gauge("queue_limit", "Requests of a model that may wait for a slot.", ())
+        self._build = gauge("build_info", "1 for the version of the server.", ("version",))
         self.info = gauge("model_info", "1 for every loaded model.", ModelInfo._fields)
         self.load_seconds = gauge(
             "model_load_seconds", "Time that loading took, for every loaded model.", ("model", "version")
@@ -88,6 +91,12 @@ class ServerMetrics:
         """So many sessions are open."""
         self._sessions.set(count)
 
+    def configured(self, version: str, slots: int, queue_limit: int) -> None:
+        """What the server is, and the bounds that each of its models has."""
+        self._build.labels(version).set(1)
+        self._slots.set(slots)
+        self._queue_limit.set(queue_limit)
+
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""
         return EngineMetrics(self, model)
@@ -97,6 +106,9 @@ class ServerMetrics:
         self.info.labels(*info).set(1)
         self.load_seconds.labels(info.model, info.version).set(seconds)
         self.changes.labels(info.model, "loaded").inc()
+        for change in ("unloaded", "refused"):  # a series that begins above 0 has no rate
+            self.changes.labels(info.model, change)
+        self.draining.labels(info.model)
 
     def model_refused(self, model: str) -> None:
         """A bundle was refused."""

@@ -89,7 +89,9 @@ class ClassifyEngine(Worker):
         """Runs one batch."""
         self._drop_ended()
         batch = self._running = take_batch(self._waiting, self._max_batch)
+        outcomes: list[Outcome] = []
         if batch:
+            self._observer.load(len(batch), len(self._waiting), 0)
             started = self._clock()
             for text in batch:
                 text.admitted_at = started
@@ -104,9 +106,11 @@ class ClassifyEngine(Worker):
             for text in batch:
                 text.done_at = done
             self._observer.stepped(len(batch), [done - started], 0, np.zeros(0))
-            self._deliver(list(zip(batch, probabilities, strict=True)))
-            self._running = []
+            outcomes.extend(zip(batch, probabilities, strict=True))
         self._observer.load(0, len(self._waiting), 0)
+        if outcomes:
+            self._deliver(outcomes)
+        self._running = []
         return bool(self._waiting)
 
     def fail(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ostinato_server.errors import DeadlineExpired, InvalidArgument, Overloaded, ServerError
+from ostinato_server.errors import DeadlineExpired, DeadlineUnreachable, InvalidArgument, Overloaded, ServerError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
@@ -76,5 +76,10 @@ class Desk:
 
 
 def _outcome(error: ServerError) -> str:
-    names = {InvalidArgument: "invalid", Overloaded: "overloaded", DeadlineExpired: "deadline_exceeded"}
+    names = {
+        InvalidArgument: "invalid",
+        Overloaded: "overloaded",
+        DeadlineUnreachable: "overloaded",
+        DeadlineExpired: "deadline_exceeded",
+    }
     return next((name for kind, name in names.items() if isinstance(error, kind)), "internal")
