@@ -48,7 +48,7 @@ def test_a_text_runs_while_its_batch_does_and_its_times_are_kept() -> None:
     outcomes: list[Outcome] = []
 
     class Classifier:
-        def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
             nonlocal now
             assert observer.running == [2]
             now += 1.0
