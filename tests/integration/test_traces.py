@@ -18,7 +18,7 @@ from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
 from ostinato_server.logs import FIELDS
-from ostinato_server.rpc import tracing
+from ostinato_server.rpc import generation, tracing
 
 PROMPT = "The cat"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -147,6 +147,22 @@ def test_a_call_that_failed_says_how_and_how_far_it_came(
     assert call.attributes["ostinato.reason"] == reason
     assert call.attributes.get("error.type") == (code if status[0] == ERROR else None)
     assert names(collector.below(call)) == phases
+
+
+def test_an_error_that_nobody_foresaw_is_found_in_log_and_trace_by_the_same_names(
+    repository: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(generation, "read_request", lambda *_: 1 / 0)
+    named = (*SAMPLED, ("x-request-id", "order-66"))
+    with serving(repository, traces="otlp") as server, pytest.raises(grpc.RpcError) as raised:
+        fold(server.generation.Generate(continued(5), timeout=CALL_SECONDS, metadata=named))
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+    assert "division" not in raised.value.details()
+    (call,) = collector.calls()
+    (error,) = (line for line in caplog.records if line.levelno == logging.ERROR)
+    assert error.exc_info is not None
+    assert getattr(error, FIELDS) == {"request_id": "order-66", "trace_id": TRACE, "span_id": call.span_id}
+    assert (call.status[0], call.attributes["error.type"]) == (ERROR, "INTERNAL")
 
 
 def test_a_client_that_keeps_no_trace_has_none_kept_here_but_finds_the_call_in_the_log(
