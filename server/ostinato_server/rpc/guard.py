@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -130,8 +131,10 @@ class Guard(grpc.aio.ServerInterceptor):
             call = self._enter(method, context)
             try:
                 self._admit(call, context)
-                async for response in inner(request, context):
-                    yield response
+                # Closed here, not when it is collected: what it learns at its end is in the log's line.
+                async with aclosing(inner(request, context)) as responses:
+                    async for response in responses:
+                        yield response
                 call.code = grpc.StatusCode.OK
             except Exception as error:
                 await self._abort(call, error, context)
