@@ -14,7 +14,7 @@ from ostinato_bundle import Graph
 from ostinato_server.runtime.base import Array, FloatArray
 from ostinato_server.runtime.cuda_graphs import Launcher, Replay
 from ostinato_server.runtime.ladder import ladder, rung
-from ostinato_server.runtime.torch_types import DTYPES
+from ostinato_server.runtime.torch_module import DTYPES
 from ostinato_server.runtime.transfer import Transfer
 
 logger = logging.getLogger(__name__)
@@ -163,8 +163,7 @@ class RecordedStepTable:
         given, position = self._given.device, self._given.device[_POSITION]
         tensors = {name: tensor[:size] for name, tensor in (self._state | given).items()}
         tensors["uniform"] = given[_UNIFORMS][:, :size].index_select(0, position).squeeze(0)
-        with torch.jit.optimized_execution(False):  # type: ignore[no-untyped-call]
-            results = dict(zip(self._outputs, self._module(*(tensors[name] for name in self._inputs)), strict=True))
+        results = dict(zip(self._outputs, self._module(*(tensors[name] for name in self._inputs)), strict=True))
         token, logprob = results["next_token"], results["logprob"]
         drawn = torch.stack((token.to(torch.int32), logprob.contiguous().view(torch.int32)))
         self._drawn.device[_DRAWN][:, :, :size].index_copy_(0, position, drawn.unsqueeze(0))

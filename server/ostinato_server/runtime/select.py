@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import sys
 
+import numpy as np
 import onnxruntime
 
 from ostinato_bundle import Artifact, Bundle
@@ -80,7 +83,17 @@ def _cuda_serves(runtime: str, available: frozenset[Artifact]) -> bool:
 
 
 def _onnx_sees_cuda() -> bool:
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    """Whether ONNX Runtime can use a device; that it was built for CUDA says nothing of the machine."""
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return False
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
+            onnxruntime.preload_dlls()  # CUDA and cuDNN, from where pip has put them
+    try:
+        onnxruntime.OrtValue.ortvalue_from_shape_and_type([1], np.float32, "cuda", 0)
+    except Exception:  # each of its errors is a class of its own
+        return False
+    return True
 
 
 def _torch_installed() -> bool:

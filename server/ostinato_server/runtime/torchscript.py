@@ -17,7 +17,7 @@ from ostinato_server.runtime.device_memory import DeviceMemory
 from ostinato_server.runtime.recorded import RecordedStepTable
 from ostinato_server.runtime.signature import deviation
 from ostinato_server.runtime.stepwise import step_by_step
-from ostinato_server.runtime.torch_types import DTYPES
+from ostinato_server.runtime.torch_module import DTYPES, as_written
 from ostinato_server.runtime.transfer import together
 
 _NUMPY_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
@@ -64,13 +64,13 @@ class TorchScriptBackend:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 module = torch.jit.load(content, map_location=self.device)  # type: ignore[no-untyped-call]
             module.eval()
-            wrong = _try(module, self._bundle.manifest.graphs[name], self.device)
+            runner: Callable[..., Any] = as_written(module) if self.device == "cuda" else module
+            wrong = _try(runner, self._bundle.manifest.graphs[name], self.device)
         except Exception as error:  # torch has no error of its own
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise BundleError(path, f"cannot be run as TorchScript: {lines[0]}") from error
         if wrong:
             raise BundleError(path, wrong)
-        runner: Callable[..., Any] = module
         return runner
 
 
