@@ -62,6 +62,10 @@ proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
 bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 	@$(BIN)/python -m ostinato_bench.micro
 
+.PHONY: bench-gpu
+bench-gpu: $(EVERYTHING)  ## Measure the server on a GPU against its goals; says so where there is no CUDA
+	@$(BIN)/python -m ostinato_bench.gpu
+
 .PHONY: profile
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg
 	@scripts/profile $(PROFILE_SECONDS)
