@@ -36,6 +36,8 @@ async def one_request(call: Call, number: int, intended: float, recording: Recor
     except grpc.RpcError as error:
         code = error.code() if isinstance(error, grpc.aio.AioRpcError) else grpc.StatusCode.UNKNOWN
         recording.ended(Outcome.REJECTED if code in REJECTIONS else Outcome.FAILED, code.name)
+    except ConnectionError as error:  # what speaks no gRPC
+        recording.ended(Outcome.FAILED, str(error))
     else:
         recording.done(clock() - intended)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 import bentoml
 from work.classifying import Classifier
 from work.decoding import Request
-from work.session import SLOTS
+from work.session import TEXTS
 from work.streaming import StreamingBatch
 
 
@@ -31,7 +31,7 @@ class Peer:
         async for character in self.batch.stream(Request(prompt, characters, temperature, seed)):
             yield character
 
-    @bentoml.api(batchable=True, max_batch_size=SLOTS, max_latency_ms=10_000)
+    @bentoml.api(batchable=True, max_batch_size=TEXTS, max_latency_ms=10_000)
     def sentiment(self, texts: list[str]) -> list[float]:
         """A batch of texts from many requests."""
         return self.classifier.score(texts)

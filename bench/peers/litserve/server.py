@@ -7,6 +7,7 @@ https://lightning.ai/docs/litserve/features/streaming
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from litserve.loops.continuous_batching_loop import ContinuousBatchingLoop, Outp
 from litserve.utils import LitAPIStatus
 from work.classifying import Classifier
 from work.decoding import ContinuousBatch, Request
-from work.session import SLOTS
+from work.session import SLOTS, TEXTS
 
 
 class GenerateAPI(litserve.LitAPI):
@@ -24,28 +25,32 @@ class GenerateAPI(litserve.LitAPI):
     def setup(self, device: str) -> None:
         """Opens the step graph in the worker."""
         self.batch: ContinuousBatch[str] = ContinuousBatch()
+        # Requests come on the loop's thread while another steps.
+        self.inbox: deque[tuple[str, Request]] = deque()
 
     def add_request(self, uid: str, request: dict[str, Any]) -> None:
         """Lets a stream join."""
-        self.batch.add(uid, Request(**request))
+        self.inbox.append((uid, Request(**request)))
 
     def has_capacity(self) -> bool:
         """Whether another may join."""
-        return self.batch.free > 0
+        return self.batch.free > len(self.inbox)
 
     def has_active_requests(self) -> bool:
         """Whether there is anything to step."""
-        return len(self.batch) > 0
+        return len(self.batch) + len(self.inbox) > 0
 
     def step(self, previous: list[Output] | None) -> list[Output]:
-        """One step for all; while all still read their prompts there is nothing to send, so goes on."""
-        while self.batch:
-            if drawn := self.batch.step():
-                return [
-                    Output(uid, character, LitAPIStatus.FINISH_STREAMING if last else LitAPIStatus.OK)
-                    for uid, character, last in drawn
-                ]
-        return []
+        """Steps until a character was drawn: the loop sleeps where nothing comes of a step."""
+        outputs: list[Output] = []
+        while not outputs and self.has_active_requests():
+            while self.inbox:
+                self.batch.add(*self.inbox.popleft())
+            for uid, character, last in self.batch.step():
+                outputs.append(Output(uid, character, LitAPIStatus.OK))
+                if last:
+                    outputs.append(Output(uid, "", LitAPIStatus.FINISH_STREAMING))
+        return outputs
 
     def encode_response(self, output: str) -> str:
         """A character is its own encoding."""
@@ -59,10 +64,9 @@ class SentimentAPI(litserve.LitAPI):
         """Opens the classifier in the worker."""
         self.classifier = Classifier()
 
-    def decode_request(self, request: dict[str, Any]) -> str:
+    def decode_request(self, request):  # type: ignore[no-untyped-def]  # an annotation would be read as a schema
         """The text of a request."""
-        text: str = request["text"]
-        return text
+        return request["text"]
 
     def batch(self, inputs: list[str]) -> list[str]:
         """Texts need no stacking."""
@@ -87,7 +91,7 @@ if __name__ == "__main__":
             GenerateAPI(
                 max_batch_size=SLOTS, stream=True, loop=ContinuousBatchingLoop(), api_path="/generate"
             ),
-            SentimentAPI(max_batch_size=SLOTS, batch_timeout=0.002, api_path="/sentiment"),
+            SentimentAPI(max_batch_size=TEXTS, batch_timeout=0.02, api_path="/sentiment"),
         ],
         accelerator="cpu",
         workers_per_device=1,

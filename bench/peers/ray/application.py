@@ -14,7 +14,7 @@ from ostinato.v1 import generation_pb2, sentiment_pb2
 from ray import serve
 from work.classifying import Classifier
 from work.decoding import Request
-from work.session import SLOTS
+from work.session import TEXTS
 from work.streaming import StreamingBatch
 
 
@@ -39,7 +39,7 @@ class Peer:
         score = await self.score(request.text)
         return sentiment_pb2.ClassifyResponse(score=sentiment_pb2.SentimentScore(positive_probability=score))
 
-    @serve.batch(max_batch_size=SLOTS, batch_wait_timeout_s=0.002)
+    @serve.batch(max_batch_size=TEXTS, batch_wait_timeout_s=0.002)
     async def score(self, texts: list[str]) -> list[float]:
         """A batch."""
         return self.classifier.score(texts)

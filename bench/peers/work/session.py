@@ -8,7 +8,10 @@ from pathlib import Path
 import onnxruntime
 
 SLOTS = int(os.environ.get("PEER_SLOTS", "64"))
-"""Streams in a batch; also texts in a batch."""
+"""Streams in a batch."""
+
+TEXTS = int(os.environ.get("PEER_TEXTS", "32"))
+"""Texts in a batch: half of the calls in flight, so that one half is answered while the other is scored."""
 
 THREADS = int(os.environ.get("PEER_THREADS", "1"))
 """Threads that one run may use."""
