@@ -135,7 +135,7 @@ async def drive(kind: str, target: str, seconds: float, wait: float) -> dict[str
 @click.option("--kind", type=click.Choice(sorted(CALLERS)), required=True, help="What the server speaks.")
 @click.option("--target", required=True, metavar="HOST:PORT", help="The server.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=8.0, show_default=True, help="A run.")
-@click.option("--wait", type=click.FloatRange(0), default=40.0, show_default=True, help="Seconds to become ready.")
+@click.option("--wait", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to become ready.")
 def main(kind: str, target: str, seconds: float, wait: float) -> None:
     """Put the load on one server."""
     click.echo(json.dumps(asyncio.run(drive(kind, target, seconds, wait))))

@@ -41,15 +41,14 @@ class GenerateAPI(litserve.LitAPI):
         return len(self.batch) + len(self.inbox) > 0
 
     def step(self, previous: list[Output] | None) -> list[Output]:
-        """Steps until a character was drawn: the loop sleeps where nothing comes of a step."""
+        """Steps all streams once."""
+        while self.inbox:
+            self.batch.add(*self.inbox.popleft())
         outputs: list[Output] = []
-        while not outputs and self.has_active_requests():
-            while self.inbox:
-                self.batch.add(*self.inbox.popleft())
-            for uid, character, last in self.batch.step():
-                outputs.append(Output(uid, character, LitAPIStatus.OK))
-                if last:
-                    outputs.append(Output(uid, "", LitAPIStatus.FINISH_STREAMING))
+        for uid, character, last in self.batch.step():
+            outputs.append(Output(uid, character, LitAPIStatus.OK))
+            if last:
+                outputs.append(Output(uid, "", LitAPIStatus.FINISH_STREAMING))
         return outputs
 
     def encode_response(self, output: str) -> str:

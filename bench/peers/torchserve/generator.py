@@ -31,7 +31,6 @@ class Generator:
                 texts[index] = character
             if not self.batch:
                 return texts
-            if any(texts):
-                send_intermediate_predict_response(
-                    texts, context.request_ids, "Intermediate Prediction success", 200, context
-                )
+            send_intermediate_predict_response(
+                texts, context.request_ids, "Intermediate Prediction success", 200, context
+            )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from .uniforms import keyed_uniforms
 
 Key = TypeVar("Key")
 LONGEST = 8192
-"""Characters of a prompt and its continuation together, at most."""
+"""Characters of a continuation, at most."""
 
 
 @dataclass(slots=True)
@@ -37,15 +37,14 @@ class Request:
 @dataclass(slots=True)
 class _Stream(Generic[Key]):
     key: Key
-    prompt: deque[int]
-    left: int = field(default=0)
+    left: int
 
 
 class ContinuousBatch(Generic[Key]):
     """Streams in the first rows of preallocated buffers, one ``run`` a step, nothing copied.
 
-    A prompt is read in the batch, a character a step.  Random numbers are those that Ostinato draws for the same seed,
-    so that the texts can be compared.  Not for two threads at once.
+    Prompts of one length that join together are read in one run of the prefill graph.  Random numbers are those that
+    Ostinato draws for the same seed, so that the texts can be compared.  Not for two threads at once.
     """
 
     def __init__(self, slots: int = SLOTS) -> None:
@@ -54,7 +53,9 @@ class ContinuousBatch(Generic[Key]):
         self._ids = vocabulary
         self._characters = [text if len(text) == 1 else "" for text in sorted(vocabulary, key=vocabulary.__getitem__)]
         self._session = open_session(folder / "step.onnx")
+        self._prefill = open_session(folder / "prefill.onnx")
         self._slots = slots
+        self._joining: list[tuple[Key, Request]] = []
         self._streams: list[_Stream[Key]] = []
         self._positions = np.zeros(slots, np.int64)
         self._uniforms = np.zeros((slots, LONGEST), np.float32)
@@ -73,27 +74,16 @@ class ContinuousBatch(Generic[Key]):
         self._bindings: dict[tuple[int, int], tuple[onnxruntime.IOBinding, NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
-        return len(self._streams)
+        return len(self._streams) + len(self._joining)
 
     @property
     def free(self) -> int:
         """Streams that may still join."""
-        return self._slots - len(self._streams)
+        return self._slots - len(self)
 
     def add(self, key: Key, request: Request) -> None:
-        """Lets a stream join; its first character comes after as many steps as the prompt has characters."""
-        row = len(self._streams)
-        prompt = deque(self._ids.get(character, 0) for character in request.prompt)
-        lead = len(prompt) - 1
-        self._streams.append(_Stream(key, prompt, request.characters))
-        for buffer in self._sides[self._side]:
-            buffer[row] = 0
-        self._columns["token"][row] = prompt.popleft()
-        self._columns["temperature"][row] = request.temperature
-        self._positions[row] = 0
-        self._uniforms[row, lead : lead + request.characters] = keyed_uniforms(
-            np.full(request.characters, request.seed, np.uint64), np.arange(request.characters, dtype=np.uint64)
-        )
+        """Lets a stream join at the next step, which draws its first character."""
+        self._joining.append((key, request))
 
     def step(self) -> list[tuple[Key, str, bool]]:
         """Advances all streams.
@@ -101,6 +91,8 @@ class ContinuousBatch(Generic[Key]):
         Returns:
             For each that drew a character: its key, the character, and whether it was its last.
         """
+        if self._joining:
+            self._join()
         count = len(self._streams)
         if not count:
             return []
@@ -109,14 +101,10 @@ class ContinuousBatch(Generic[Key]):
         self._session.run_with_iobinding(binding)
         self._side ^= 1
         self._positions[:count] += 1
-        token = self._columns["token"]
-        token[:count] = drawn
+        self._columns["token"][:count] = drawn
         out: list[tuple[Key, str, bool]] = []
         ended: list[int] = []
         for row, (stream, index) in enumerate(zip(self._streams, drawn.tolist(), strict=True)):
-            if stream.prompt:
-                token[row] = stream.prompt.popleft()
-                continue
             stream.left -= 1
             out.append((stream.key, self._characters[index], not stream.left))
             if not stream.left:
@@ -127,10 +115,36 @@ class ContinuousBatch(Generic[Key]):
 
     def drop(self, key: Key) -> None:
         """Takes out a stream whose reader left; nothing happens where it ended already."""
+        self._joining = [joining for joining in self._joining if joining[0] != key]
         for row, stream in enumerate(self._streams):
             if stream.key == key:
                 self._remove(row)
                 return
+
+    def _join(self) -> None:
+        by_length: defaultdict[int, list[tuple[Key, Request]]] = defaultdict(list)
+        for key, request in self._joining:
+            by_length[len(request.prompt)].append((key, request))
+        self._joining.clear()
+        for length, group in by_length.items():
+            start, end = len(self._streams), len(self._streams) + len(group)
+            tokens = np.array([[self._ids.get(each, 0) for each in request.prompt] for _, request in group], np.int64)
+            for buffer in self._sides[self._side]:
+                buffer[start:end] = 0
+            if length > 1:
+                inputs = dict(zip(self._state_names, (side[start:end] for side in self._sides[self._side]), strict=True))
+                states = self._prefill.run(None, {"tokens": tokens[:, :-1], **inputs})
+                for buffer, state in zip(self._sides[self._side], states, strict=True):
+                    buffer[start:end] = state
+            self._columns["token"][start:end] = tokens[:, -1]
+            self._positions[start:end] = 0
+            for row, (key, request) in enumerate(group, start):
+                self._columns["temperature"][row] = request.temperature
+                self._streams.append(_Stream(key, request.characters))
+                self._uniforms[row, : request.characters] = keyed_uniforms(
+                    np.full(request.characters, request.seed, np.uint64),
+                    np.arange(request.characters, dtype=np.uint64),
+                )
 
     def _remove(self, row: int) -> None:
         last = len(self._streams) - 1

@@ -18,11 +18,13 @@ class TritonPythonModel:
     """Continuous batching in the backend's process."""
 
     def initialize(self, arguments: dict[str, str]) -> None:
-        """Opens the step graph and starts the loop."""
+        """Opens the step graph and starts the threads."""
         self.batch: ContinuousBatch[Any] = ContinuousBatch()
         self.inbox: queue.SimpleQueue[tuple[Any, Request] | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self.run, name="decoder")
-        self.thread.start()
+        self.outbox: queue.Queue[list[tuple[Any, str, bool]]] = queue.Queue(maxsize=1)
+        self.threads = [threading.Thread(target=each, daemon=True) for each in (self.step, self.send)]
+        for thread in self.threads:
+            thread.start()
 
     def execute(self, requests: list[Any]) -> None:
         """Hands requests to the loop."""
@@ -30,20 +32,27 @@ class TritonPythonModel:
             text = triton.get_input_tensor_by_name(request, "request").as_numpy().item()
             self.inbox.put((request.get_response_sender(), Request.from_json(text)))
 
-    def run(self) -> None:
+    def step(self) -> None:
         """Steps while there is a stream, waits where there is none."""
         while True:
             while self.batch.free and (not self.batch or not self.inbox.empty()):
                 joining = self.inbox.get()
                 if joining is None:
+                    self.outbox.put([])
                     return
                 self.batch.add(*joining)
-            for sender, character, last in self.batch.step():
+            self.outbox.put(self.batch.step())
+
+    def send(self) -> None:
+        """Sends a step's characters while the next step runs."""
+        while drawn := self.outbox.get():
+            for sender, character, last in drawn:
                 tensor = triton.Tensor("text", np.array([character.encode()], np.object_))
                 flags = triton.TRITONSERVER_RESPONSE_COMPLETE_FINAL if last else 0
                 sender.send(triton.InferenceResponse([tensor]), flags=flags)
 
     def finalize(self) -> None:
-        """Ends the loop."""
+        """Ends both threads."""
         self.inbox.put(None)
-        self.thread.join()
+        for thread in self.threads:
+            thread.join()
