@@ -193,9 +193,7 @@ class HttpCaller:
 
 def generation_body(seed: int, characters: int) -> bytes:
     """A request for a stream, as the peers' common code reads it."""
-    return json.dumps(
-        {"prompt": PROMPT, "characters": characters, "temperature": TEMPERATURE, "seed": seed}
-    ).encode()
+    return json.dumps({"prompt": PROMPT, "characters": characters, "temperature": TEMPERATURE, "seed": seed}).encode()
 
 
 def _text_body(text: str) -> bytes:

@@ -1,6 +1,6 @@
 """The load: a process of its own that asks one server for everything and prints what it saw as JSON.
 
-    python -m ostinato_bench.peers.drive --kind triton --target 127.0.0.1:8001
+python -m ostinato_bench.peers.drive --kind triton --target 127.0.0.1:8001
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CALLS = 64
 BATCH = 64
 POLL_SECONDS = 0.2
 SENTENCES = ("I love you.", "Where is the station?", "She does not speak French.", "We are going to the market today.")
-WORDS = (
+FILM = (
     "this film is a warm and funny story of two people who never quite learn what they want from each other , "
     "and although the plot is thin the acting is good enough that one hardly cares until the slow and rather "
     "dull last part when the director seems to lose all interest in the people that he made us like so well"
-).split()
-TEXTS = tuple(" ".join(WORDS[start:] + WORDS[:start]) for start in range(len(WORDS)))
-"""Texts of 62 tokens or so, all of one length and none equal to another."""
+)
+TEXTS = tuple(f"{FILM[place:].lstrip()} {FILM[:place].rstrip()}" for place, each in enumerate(FILM) if each == " ")
+"""Texts of 63 tokens, none equal to another."""
 
 
 def streams(caller: Caller, characters: int) -> Call:
@@ -118,10 +118,8 @@ async def drive(kind: str, target: str, seconds: float, wait: float) -> dict[str
     }
     streaming = streams(caller, CHARACTERS)
     # Warm-ups are begun for an instant: each runs one request per place to its end.
-    import os
-    if os.environ.get("ONLY") != "s":
-     found["generation_1"] = await measure("generation", streaming, 1, seconds / 2, 0.001)
-     found["generation_64"] = await measure("generation", streaming, STREAMS, seconds, 0.001)
+    found["generation_1"] = await measure("generation", streaming, 1, seconds / 2, 0.001)
+    found["generation_64"] = await measure("generation", streaming, STREAMS, seconds, 0.001)
     found["sentiment_64"] = await measure("sentiment", texts(caller, 1), CALLS, seconds / 2, 0.5)
     if kind == "ostinato" and isinstance(caller, OstinatoCaller):
         found["sentiment_batches"] = await measure("sentiment", texts(caller, BATCH), 2, seconds / 2, 0.5)

@@ -155,9 +155,7 @@ class Pool:
         ).encode()
         loop = asyncio.get_running_loop()
         connection = (
-            self._idle.pop()
-            if self._idle
-            else (await loop.create_connection(Connection, self._host, self._port))[1]
+            self._idle.pop() if self._idle else (await loop.create_connection(Connection, self._host, self._port))[1]
         )
         ended = False
         try:

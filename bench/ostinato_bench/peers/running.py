@@ -17,7 +17,9 @@ from ostinato_bench.peers.serving import free_ports, running
 
 LIMIT_SECONDS = 300.0
 SLOTS = 64
-TEXTS = int(os.environ.get('T','32'))
+"""Streams in a peer's batch."""
+TEXTS = 32
+"""Texts in a peer's batch: half of the calls in flight, so that one half is answered while the other is scored."""
 
 
 class RunFailure(Exception):
@@ -46,7 +48,7 @@ class Bench:
             return Path(sys.executable)
         return prepare(self.cache / server.name, self.peers / server.name / "requirements.txt")
 
-    def measure(self, server: Server, threads: int) -> dict[str, Any]:
+    def measure(self, server: Server) -> dict[str, Any]:
         """Starts a server, puts the load on it and ends it.
 
         Raises:
@@ -57,15 +59,15 @@ class Bench:
         ports = free_ports(5)
         log = self.cache / f"{server.name}.log"
         with tempfile.TemporaryDirectory(prefix=f"{server.name}-") as scratch:
-            environment = self._environment(python, ports, scratch, threads)
-            with running(self._command(server, python, ports[0], threads), environment, log):
+            environment = self._environment(python, ports, scratch, server.threads)
+            with running(self._command(server, python, ports[0]), environment, log):
                 return self._drive(server, f"127.0.0.1:{ports[0]}", log)
 
     def versions(self, server: Server) -> dict[str, str]:
         """Every package of a server's environment."""
         return versions(self.python(server))
 
-    def _command(self, server: Server, python: Path, port: int, threads: int) -> list[str | Path]:
+    def _command(self, server: Server, python: Path, port: int) -> list[str | Path]:
         if not server.runtime:
             return [self.peers / server.name / "start"]
         options = {
@@ -75,7 +77,7 @@ class Bench:
             "--log-level": "warning",
             "--repository": str(self.repository),
             "--runtime": server.runtime,
-            "--threads": str(threads),
+            "--threads": str(server.threads),
         }
         return [python, "-m", "ostinato_client", "serve", *(word for pair in options.items() for word in pair)]
 

@@ -16,7 +16,10 @@ from work.streaming import StreamingBatch
 
 
 @bentoml.service(
-    workers=1, traffic={"timeout": 120, "max_concurrency": 4096}, logging={"access": {"enabled": False}}, metrics={"enabled": False}
+    workers=1,
+    traffic={"timeout": 120, "max_concurrency": 4096},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
 )
 class Peer:
     """Both models in one process."""

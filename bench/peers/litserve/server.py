@@ -87,9 +87,7 @@ class SentimentAPI(litserve.LitAPI):
 if __name__ == "__main__":
     server = litserve.LitServer(
         [
-            GenerateAPI(
-                max_batch_size=SLOTS, stream=True, loop=ContinuousBatchingLoop(), api_path="/generate"
-            ),
+            GenerateAPI(max_batch_size=SLOTS, stream=True, loop=ContinuousBatchingLoop(), api_path="/generate"),
             SentimentAPI(max_batch_size=TEXTS, batch_timeout=0.02, api_path="/sentiment"),
         ],
         accelerator="cpu",

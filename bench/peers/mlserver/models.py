@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import numpy as np
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 from work.classifying import Classifier
 from work.decoding import Request
 from work.streaming import StreamingBatch
-
-import numpy as np
 
 
 class Generator(MLModel):

@@ -1,4 +1,4 @@
-"""Ray Serve behind its gRPC proxy: a streaming method over a batching loop in the replica; ``serve.batch`` for sentiment.
+"""Ray Serve, gRPC proxy: a streaming method over a batching loop in the replica; ``serve.batch`` for sentiment.
 
 The contract is Ostinato's own, so that both are called alike.
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from ostinato.v1 import generation_pb2, sentiment_pb2
 from ray import serve
 from work.classifying import Classifier
 from work.decoding import Request
 from work.session import TEXTS
 from work.streaming import StreamingBatch
+
+from ostinato.v1 import generation_pb2, sentiment_pb2
 
 
 @serve.deployment(max_ongoing_requests=4096, ray_actor_options={"num_cpus": 0})

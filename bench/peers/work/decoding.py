@@ -132,7 +132,9 @@ class ContinuousBatch(Generic[Key]):
             for buffer in self._sides[self._side]:
                 buffer[start:end] = 0
             if length > 1:
-                inputs = dict(zip(self._state_names, (side[start:end] for side in self._sides[self._side]), strict=True))
+                inputs = dict(
+                    zip(self._state_names, (side[start:end] for side in self._sides[self._side]), strict=True)
+                )
                 states = self._prefill.run(None, {"tokens": tokens[:, :-1], **inputs})
                 for buffer, state in zip(self._sides[self._side], states, strict=True):
                     buffer[start:end] = state

@@ -1,4 +1,4 @@
-"""The batching loop inside an asyncio server, for frameworks that leave it to the model: BentoML, MLServer, Ray Serve."""
+"""The batching loop inside an asyncio server, for BentoML, MLServer and Ray Serve, which leave it to the model."""
 
 from __future__ import annotations
 
