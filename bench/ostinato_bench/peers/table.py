@@ -168,7 +168,11 @@ def _ratio(record: Record, ostinato: str, run: str) -> str:
 
 def _pair(rounds: Sequence[Run], run: str, measure: str) -> str:
     values = (mean(rounds, run, measure, name) for name in ("p50", "p99"))
-    return " / ".join(NONE if value is None else f"{value * 1000:.3g}" for value in values)
+    return " / ".join(NONE if value is None else _milliseconds(value * 1000) for value in values)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _failed(rounds: Sequence[Run], run: str) -> str:

@@ -40,7 +40,7 @@ class Peer:
         score = await self.score(request.text)
         return sentiment_pb2.ClassifyResponse(score=sentiment_pb2.SentimentScore(positive_probability=score))
 
-    @serve.batch(max_batch_size=TEXTS, batch_wait_timeout_s=0.002)
+    @serve.batch(max_batch_size=TEXTS, batch_wait_timeout_s=0.01)
     async def score(self, texts: list[str]) -> list[float]:
         """A batch."""
         return self.classifier.score(texts)
