@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 120.0
 class Caller(Protocol):
     """A client of one server."""
 
-    def generate(self, seed: int, characters: int) -> AsyncIterator[str]:
+    def generate(self, seed: int, characters: int) -> AsyncGenerator[str]:
         """Yields what each message with output brought."""
 
     async def classify(self, texts: list[str]) -> list[float]:
@@ -50,7 +50,7 @@ class OstinatoCaller:
         self._sentiment: Any = sentiment_pb2_grpc.SentimentServiceStub(self._channel)
         self._translation: Any = translation_pb2_grpc.TranslationServiceStub(self._channel)
 
-    async def generate(self, seed: int, characters: int) -> AsyncIterator[str]:
+    async def generate(self, seed: int, characters: int) -> AsyncGenerator[str]:
         """Yields what each message with output brought."""
         request = generation_pb2.GenerateRequest(
             model="char-lm",
@@ -71,7 +71,7 @@ class OstinatoCaller:
         response = await self._sentiment.ClassifyBatch(several, timeout=TIMEOUT_SECONDS)
         return [score.positive_probability for score in response.scores]
 
-    async def translate(self, text: str) -> AsyncIterator[int]:
+    async def translate(self, text: str) -> AsyncGenerator[int]:
         """Yields the count of target tokens in each message, greedily chosen."""
         request = translation_pb2.TranslateRequest(model="translation-en-fr", text=text, beam_size=1)
         async for response in self._translation.Translate(request, timeout=TIMEOUT_SECONDS):
@@ -120,7 +120,7 @@ class OpenInferenceCaller:
         request.raw_input_contents.append(struct.pack("<I", len(content)) + content)
         return request
 
-    async def generate(self, seed: int, characters: int) -> AsyncIterator[str]:
+    async def generate(self, seed: int, characters: int) -> AsyncGenerator[str]:
         """Yields what each message with output brought."""
         call = self._stream(timeout=TIMEOUT_SECONDS)
         await call.write(self._request("generator", "request", generation_body(seed, characters).decode(), [1]))
@@ -175,7 +175,7 @@ class HttpCaller:
         self._pool = Pool(host, int(port))
         self._form = form
 
-    async def generate(self, seed: int, characters: int) -> AsyncIterator[str]:
+    async def generate(self, seed: int, characters: int) -> AsyncGenerator[str]:
         """Yields what each chunk brought."""
         async for chunk in self._pool.post(self._form.generate, generation_body(seed, characters)):
             yield chunk.decode()

@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import itertools
 import json
-import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import click
 import grpc
 
-from ostinato_bench.load import closed_loop
+from ostinato_bench.load import Call, Loop
 from ostinato_bench.peers.callers import CALLERS, Caller, OstinatoCaller
-from ostinato_bench.recording import summarise
-from ostinato_bench.workloads import Call
+from ostinato_bench.recording import Recording
+from ostinato_bench.statistics import summarise
 
 CHARACTERS = 500
 STREAMS = 64
@@ -40,7 +40,7 @@ TEXTS = tuple(f"{FILM[place:].lstrip()} {FILM[:place].rstrip()}" for place, each
 def streams(caller: Caller, characters: int) -> Call:
     """Streams of so many characters; the request's number is its seed."""
 
-    async def call(number: int) -> AsyncIterator[int]:
+    async def call(number: int) -> AsyncGenerator[int]:
         received = 0
         async for piece in caller.generate(number, characters):
             received += len(piece)
@@ -54,7 +54,7 @@ def streams(caller: Caller, characters: int) -> Call:
 def texts(caller: Caller, batch: int) -> Call:
     """Calls with so many texts, taken in turn."""
 
-    async def call(number: int) -> AsyncIterator[int]:
+    async def call(number: int) -> AsyncGenerator[int]:
         chosen = [TEXTS[(number * batch + offset) % len(TEXTS)] for offset in range(batch)]
         yield len(await caller.classify(chosen))
 
@@ -64,7 +64,7 @@ def texts(caller: Caller, batch: int) -> Call:
 def translations(caller: OstinatoCaller) -> Call:
     """Sentences, taken in turn."""
 
-    def call(number: int) -> AsyncIterator[int]:
+    def call(number: int) -> AsyncGenerator[int]:
         return caller.translate(SENTENCES[number % len(SENTENCES)])
 
     return call
@@ -93,13 +93,14 @@ async def until_ready(caller: Caller, seconds: float) -> None:
 
 async def measure(name: str, call: Call, concurrency: int, seconds: float, warm_up: float) -> dict[str, Any]:
     """One run in closed loop, after a shorter one that is not counted."""
-    await closed_loop(call, concurrency=concurrency, duration=warm_up, clock=time.perf_counter)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    recording, took = await closed_loop(call, concurrency=concurrency, duration=seconds, clock=time.perf_counter)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    result = summarise(recording, task=name, concurrency=concurrency, rate=None, seconds=took)
-    return dataclasses.asdict(result) | {"client_cpu_share": used / took}
+    numbers = itertools.count()
+    await Loop(call, Recording(warm_up), numbers, clock=time.perf_counter).closed(concurrency, warm_up)
+    recording = Recording(seconds)
+    start, cpu = time.perf_counter(), time.process_time()
+    await Loop(call, recording, numbers, clock=time.perf_counter).closed(concurrency, seconds)
+    recording.seconds = time.perf_counter() - start
+    recording.cpu_share = recording.loop_share = (time.process_time() - cpu) / recording.seconds
+    return dataclasses.asdict(summarise(recording, task=name, concurrency=concurrency))
 
 
 async def drive(kind: str, target: str, seconds: float, wait: float) -> dict[str, Any]:

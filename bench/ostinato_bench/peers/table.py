@@ -180,5 +180,5 @@ def _failed(rounds: Sequence[Run], run: str) -> str:
 
 
 def _share(rounds: Sequence[Run], run: str) -> str:
-    share = mean(rounds, run, "client_cpu_share")
+    share = mean(rounds, run, "generator_cpu_share")
     return NONE if share is None else f"{share:.0%}"

@@ -15,6 +15,7 @@ from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.cuda_graphs import LADDER, capture
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.signature import deviation
+from ostinato_server.runtime.stepwise import step_by_step
 
 _DTYPES = {"float32": torch.float32, "int64": torch.int64}
 _NUMPY_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
@@ -175,6 +176,10 @@ class TorchScriptStepTable:
             self._device_columns[name][:count].copy_(torch.from_numpy(column[:count]))
         results = self._replay(count) if self._captures else self._advance(count)
         return {name: result.cpu().numpy() for name, result in results.items()}
+
+    def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
+        """Advances rows 0 to count-1 by several steps."""
+        return step_by_step(self, count, uniforms)
 
     def _advance(self, count: int) -> dict[str, torch.Tensor]:
         """Runs the module on the first rows and writes the new states back."""

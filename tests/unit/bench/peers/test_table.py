@@ -17,7 +17,7 @@ def run(rate: float) -> dict[str, Any]:
         "end_to_end_seconds": latency,
         "failed": 1,
         "rejected": 2,
-        "client_cpu_share": 0.25,
+        "generator_cpu_share": 0.25,
     }
 
 
