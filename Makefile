@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 DOCKER ?= docker
 PYTEST_ARGS ?=
+PEERS ?=
 PROFILE_SECONDS ?= 15
 
 VENV := .venv
@@ -17,7 +18,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 SERVING := $(VENV)/.installed-serving
 EVERYTHING := $(VENV)/.installed-everything
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
-         bench/ostinato_bench tests
+         bench/ostinato_bench bench/peers/work tests
 
 .PHONY: help
 help:  ## List the targets
@@ -61,6 +62,15 @@ proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
 .PHONY: bench-micro
 bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 	@$(BIN)/python -m ostinato_bench.micro
+
+.PHONY: bench-gpu
+bench-gpu: $(EVERYTHING)  ## Measure the server on a GPU against its goals; says so where there is no CUDA
+	@$(BIN)/python -m ostinato_bench.gpu
+
+.PHONY: bench-peers
+bench-peers: $(EVERYTHING)  ## Compare with other servers (PEERS="litserve triton" for some) into docs/benchmarks.md
+	@test -d repository || $(MAKE) bundles
+	@$(BIN)/python -m ostinato_bench.peers $(PEERS)
 
 .PHONY: profile
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg

@@ -7,8 +7,10 @@ import logging
 import time
 from dataclasses import dataclass
 from http.server import HTTPServer
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import grpc
@@ -54,6 +56,9 @@ from ostinato_server.rpc.translation import TranslationService
 from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
 
+if TYPE_CHECKING:
+    from ostinato_server.rpc.tracing import Tracing
+
 logger = logging.getLogger(__name__)
 
 SERVICES = tuple(
@@ -88,6 +93,7 @@ class Server:
     _sessions: Sessions
     _looking: list[asyncio.Task[None]]
     _metrics: tuple[HTTPServer, Thread]
+    _tracing: Tracing | None
     _grace_seconds: float
 
     async def stop(self) -> None:
@@ -110,6 +116,8 @@ class Server:
         server.shutdown()
         server.server_close()
         thread.join(_STOP_SECONDS)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
 
 async def start(config: ServerConfig) -> Server:
@@ -122,15 +130,23 @@ async def start(config: ServerConfig) -> Server:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
+    metrics.configured(installed_version("ostinato"), config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
+    tracing = _start_tracing() if config.traces == "otlp" else None
     catalog = Catalog()
     checker = health.aio.HealthServicer()
     statistics = Statistics(time.time)
     told = ModelHealth(checker)
     lifecycle = await _load_models(config, metrics, statistics, catalog, told)
     watchdog = Watchdog(lifecycle.in_memory, config.stall_seconds, metrics, told.failing)
-    guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
+    guard = Guard(
+        metrics,
+        access,
+        CallerLimit(config.max_requests_per_caller),
+        RequestLog(config.log_text),
+        None if tracing is None else tracing.spans.begin,
+    )
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
     sessions = Sessions(config.max_sessions, config.session_idle_seconds, metrics.sessions_open)
     desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds, sessions)
@@ -150,6 +166,8 @@ async def start(config: ServerConfig) -> Server:
         metrics_http = _serve_metrics(config, registry)
     except StartupError:
         await lifecycle.close()
+        if tracing is not None:
+            tracing.close()
         raise
     await server.start()
     for service in SERVICES:
@@ -168,6 +186,7 @@ async def start(config: ServerConfig) -> Server:
         _sessions=sessions,
         _looking=looking,
         _metrics=metrics_http,
+        _tracing=tracing,
         _grace_seconds=config.grace_seconds,
     )
 
@@ -211,6 +230,14 @@ def _open_repository(config: ServerConfig) -> Repository:
     if config.repository.scheme == "http" and not is_loopback(urlsplit(config.repository.full).hostname or ""):
         logger.warning("INSECURE: %s is not encrypted: whoever is on the way can change the models", config.repository)
     return RemoteRepository(config.repository, config.cache_dir or default_cache())
+
+
+def _start_tracing() -> Tracing:
+    try:
+        from ostinato_server.rpc.tracing import start_tracing  # an extra, and a quarter of a second to import
+    except ImportError as error:
+        raise StartupError(f"traces need another extra: pip install 'ostinato[server,tracing]' ({error})") from error
+    return start_tracing()
 
 
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:

@@ -143,6 +143,12 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "Connections without data that ping more often are closed.",
     metavar="SECONDS",
 )
+@_option(
+    "--traces",
+    "traces",
+    click.Choice(["none", "otlp"]),
+    "Send traces of calls by OTLP; where to, and of which, say the OTEL_ variables.",
+)
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, json anywhere else]"
 )

@@ -42,6 +42,7 @@ class ServerConfig:
         session_idle_seconds: How long a session waits for its client before it ends.
         max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
         min_ping_interval_seconds: A connection without data that pings more often than this is closed.
+        traces: ``none``, or ``otlp`` to send traces where OpenTelemetry's environment variables say.
         log_text: Whether the log holds the texts of requests.
         versions: Which versions of a model are served, as ``repository.versions.read_policies`` reads them.
         model_control: ``none``: models are loaded at start only; ``poll``: the repository is looked at now and then;
@@ -76,6 +77,7 @@ class ServerConfig:
     session_idle_seconds: float = 300.0
     max_connection_age_seconds: float = 3600.0
     min_ping_interval_seconds: float = 10.0
+    traces: str = "none"
     log_text: bool = False
     versions: tuple[str, ...] = ()
     model_control: str = "none"
@@ -112,6 +114,7 @@ class ServerConfig:
         for name, known in (
             ("device", ("auto", "cpu", "cuda")),
             ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),
+            ("traces", ("none", "otlp")),
             ("model_control", ("none", "poll", "explicit")),
         ):
             if getattr(self, name) not in known:

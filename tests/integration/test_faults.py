@@ -144,8 +144,8 @@ def test_a_row_that_loses_its_cell_state_fails_and_its_neighbours_come_out_whole
     def lose(table: object) -> None:
         if isinstance(table, OnnxStepTable) and not lost.is_set() and begun.is_set():
             lost.set()
-            state = table._sides[table._side][1]
-            state[0] = np.nan
+            cell = table._state.changed()[1]
+            cell[0] = np.nan
 
     begun = threading.Event()
     sabotage.act = lose

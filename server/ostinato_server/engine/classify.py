@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.fault import Fault
-from ostinato_server.engine.observer import EngineObserver
-from ostinato_server.engine.request import Priority
+from ostinato_server.engine.observer import EngineObserver, RequestObserver
+from ostinato_server.engine.request import Milestones, Priority
 from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import DeadlineExpired, EngineFault
 from ostinato_server.runtime.base import GraphRunner
@@ -30,12 +30,18 @@ class Classification:
         deadline: When it must be done, on the engine's clock.
         arrival: When it came.
         result: Told the probabilities, shape (classes,).
+        trace_id: The trace that the request is kept in; empty for none.
+        admitted_at: When its run began; written by the engine, as is the next one.
+        done_at: When its run was over.
     """
 
     tokens: Sequence[int]
     deadline: float
     arrival: float
     result: asyncio.Future[NDArray[np.float32]]
+    trace_id: str = ""
+    admitted_at: float = 0.0
+    done_at: float = 0.0
 
 
 Outcome = tuple[Classification, NDArray[np.float32] | Exception]
@@ -86,20 +92,28 @@ class ClassifyEngine(Worker):
         """Runs one batch."""
         self._drop_ended()
         batch = self._running = take_batch(self._waiting, self._max_batch)
+        outcomes: list[Outcome] = []
         if batch:
+            self._observer.load(len(batch), len(self._waiting), 0)
             started = self._clock()
             for text in batch:
-                self._observer.admitted(started - text.arrival)
+                text.admitted_at = started
+                self._observer.admitted(started - text.arrival, text.trace_id)
                 self._observer.read_prompt(len(text.tokens))
             lengths = np.array([len(text.tokens) for text in batch], np.int64)
             tokens = np.full((len(batch), int(lengths.max())), self._padding_id, np.int64)
             for row, text in enumerate(batch):
                 tokens[row, : len(text.tokens)] = text.tokens
             probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
-            self._observer.stepped(len(batch), [self._clock() - started], 0, np.zeros(0))
-            self._deliver([self._outcome(text, row) for text, row in zip(batch, probabilities, strict=True)])
-            self._running = []
+            done = self._clock()
+            for text in batch:
+                text.done_at = done
+            self._observer.stepped(len(batch), [done - started], 0, np.zeros(0))
+            outcomes.extend(self._outcome(text, row) for text, row in zip(batch, probabilities, strict=True))
         self._observer.load(0, len(self._waiting), 0)
+        if outcomes:
+            self._deliver(outcomes)
+        self._running = []
         return bool(self._waiting)
 
     def fail(self) -> None:
@@ -189,8 +203,15 @@ class ClassifyClient:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_hand_out, outcomes)
 
-    async def classify(self, texts: Sequence[Sequence[int]], deadline: float) -> list[NDArray[np.float32]]:
+    async def classify(
+        self, texts: Sequence[Sequence[int]], deadline: float, observer: RequestObserver | None = None
+    ) -> list[NDArray[np.float32]]:
         """Classifies texts given as token ids.
+
+        Args:
+            texts: The token ids of each, at least one.
+            deadline: When all must be done, on the engine's clock.
+            observer: Told at the end how far the texts came: from the first one's run to the last one's.
 
         Returns:
             The class probabilities of each, shape (classes,), in the order of the texts.
@@ -208,7 +229,8 @@ class ClassifyClient:
         loop = asyncio.get_running_loop()
         now = self._clock()
         self.admission.enter(len(texts), deadline=deadline)
-        batch = [Classification(tokens, deadline, now, loop.create_future()) for tokens in texts]
+        trace_id = "" if observer is None else observer.sampled_trace_id
+        batch = [Classification(tokens, deadline, now, loop.create_future(), trace_id) for tokens in texts]
         self._unanswered.update(text.result for text in batch)
         try:
             self._engine.post(batch)
@@ -219,6 +241,15 @@ class ClassifyClient:
                 text.result.cancel()
                 self._unanswered.discard(text.result)
                 self.admission.leave(Priority.NORMAL, 0.0 if served else None)
+            if observer is not None:
+                observer.went(_milestones(batch))
+
+
+def _milestones(batch: Sequence[Classification]) -> Milestones:
+    """How far a request for several texts came."""
+    begun = [text.admitted_at for text in batch if text.admitted_at]
+    done = [text.done_at for text in batch]
+    return Milestones(batch[0].arrival, min(begun, default=0.0), 0.0, max(done) if all(done) else 0.0)
 
 
 def _hand_out(outcomes: list[Outcome]) -> None:

@@ -196,7 +196,7 @@ class DecodeEngine(Worker):
                 self._batch.add(sequence)
                 continue
             sequence.admitted_at = self._clock()
-            self._observer.admitted(sequence.admitted_at - sequence.arrival)
+            self._observer.admitted(sequence.admitted_at - sequence.arrival, sequence.trace_id)
             self._preparation.begin(sequence)
 
     def _step(self) -> None:
@@ -247,7 +247,7 @@ class DecodeEngine(Worker):
         if tokens:
             if first:
                 sequence.first_token_at = ends[0]
-                self._observer.first_token(ends[0] - sequence.arrival)
+                self._observer.first_token(ends[0] - sequence.arrival, sequence.trace_id)
             else:
                 tally.since_last.append(ends[0] - sequence.last_token_at)
             tally.counts.append(len(tokens))

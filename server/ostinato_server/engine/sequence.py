@@ -97,6 +97,8 @@ class EngineSequence(Protocol):
     admitted_at: float
     first_token_at: float
     last_token_at: float
+    trace_id: str
+    """The trace that the request is kept in; empty for none."""
 
     @property
     def satisfied(self) -> bool:
@@ -154,6 +156,7 @@ class _Stream:
         self.admitted_at = 0.0
         self.first_token_at = 0.0
         self.last_token_at = 0.0
+        self.trace_id = ""
 
     @property
     def satisfied(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ostinato_server.errors import (
     DeadlineExpired,
+    DeadlineUnreachable,
     Draining,
     EngineUnavailable,
     InvalidArgument,
@@ -78,7 +79,7 @@ class Desk:
             raise
         finally:
             seconds = self.clock() - started
-            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds)
+            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds, call.sampled_trace_id)
             self.statistics.request_ended(model.name, model.version, outcome, seconds)
 
 
@@ -86,6 +87,7 @@ def _outcome(error: ServerError) -> str:
     names: dict[type[ServerError], str] = {
         InvalidArgument: "invalid",
         Overloaded: "overloaded",
+        DeadlineUnreachable: "overloaded",
         DeadlineExpired: "deadline_exceeded",
         EngineUnavailable: "unavailable",
         Draining: "unavailable",

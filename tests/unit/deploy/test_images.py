@@ -156,6 +156,20 @@ def test_gpu_override_reserves_a_device_and_asks_for_cuda() -> None:
     assert "torch" in merged["server"]["build"]["args"]["EXTRAS"]
 
 
+def test_tracing_override_sends_traces_to_the_backend_that_it_starts() -> None:
+    merged = compose("docker-compose.yml", "docker-compose.tracing.yml")["services"]
+    server, jaeger = merged["server"], merged["jaeger"]
+    config = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/traces.yml").read_text(encoding="utf-8"))
+
+    assert "--traces=otlp" in server["command"]
+    assert "--insecure-bind" in server["command"]
+    assert "tracing" in server["build"]["args"]["EXTRAS"].split(",")
+    assert server["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4317"
+    assert config["datasources"][0]["url"] == "http://jaeger:16686"
+    for port in jaeger["ports"]:
+        assert (port if isinstance(port, str) else f"{port['host_ip']}:").startswith("127.0.0.1:")
+
+
 def test_images_carry_the_version_of_the_project() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     services = compose("docker-compose.yml", profiles=("train",))["services"]

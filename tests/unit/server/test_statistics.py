@@ -10,13 +10,13 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         self.calls.append(("admitted", queue_seconds))
 
     def read_prompt(self, tokens: int) -> None:
         self.calls.append(("read_prompt", tokens))
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         self.calls.append(("first_token", seconds))
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: object) -> None:
@@ -46,9 +46,9 @@ def test_requests_count_by_how_they_ended_and_versions_apart() -> None:
 def test_observer_counts_and_passes_everything_on() -> None:
     statistics, recorder = Statistics(lambda: 0.0), Recorder()
     observer = statistics.observe("m", 1, recorder)
-    observer.admitted(0.125)
+    observer.admitted(0.125, "")
     observer.read_prompt(7)
-    observer.first_token(0.5)
+    observer.first_token(0.5, "")
     for batch, seconds in ((2, [0.001, 0.002]), (4, [0.001])):
         observer.stepped(batch, seconds, batch, np.zeros(0))
     observer.load(1, 2, 3)

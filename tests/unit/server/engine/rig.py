@@ -30,13 +30,13 @@ class Counts:
         self.parked = 0
         self.faults: list[Fault] = []
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         pass
 
     def read_prompt(self, tokens: int) -> None:
         pass
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         self.first_tokens += 1
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
