@@ -19,6 +19,7 @@ import pytest
 import yaml
 from google.rpc import error_details_pb2, status_pb2
 from tests.deployed import ROOT
+from tests.documentation import code_blocks
 from tests.integration.grpc_web import BINARY, CALL_SECONDS, TEXT, call, posted
 from tests.integration.harness import RunningServer, continued, generate, serving
 
@@ -106,6 +107,17 @@ def test_envoy_accepts_the_deployed_configuration(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stdout
+
+
+def test_envoy_accepts_what_the_page_makes_of_it_for_a_server_without_containers(tmp_path: Path) -> None:
+    (block,) = [each for each in code_blocks("browser.md") if each.startswith("sed ")]
+    made = tmp_path / "envoy.local.yaml"
+    script = block.replace("envoy -c", f"'{ENVOY}' --mode validate -c").replace("envoy.local.yaml", str(made))
+    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    addresses = [line for line in made.read_text().splitlines() if "port_value" in line]
+    assert len(addresses) == 2
+    assert all("127.0.0.1" in line for line in addresses)
 
 
 @pytest.mark.parametrize("kind", [BINARY, TEXT])
