@@ -9,6 +9,7 @@ DOCKER ?= docker
 PYTEST_ARGS ?=
 PEERS ?=
 PROFILE_SECONDS ?= 15
+STACK ?= server prometheus grafana envoy trainer
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +46,10 @@ bundles: $(EVERYTHING)  ## Derive every format of models/pretrained into reposit
 .PHONY: test
 test: check  ## Complete .venv, check the sources and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-stack
+test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, hardening, a kill under streams
+	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the contract's style
