@@ -13,8 +13,12 @@ import torch
 from ostinato_bundle import Bundle, BundleError, Graph
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.cuda_graphs import LADDER, capture
+from ostinato_server.runtime.even_rows import even_rows
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.signature import deviation
+
+RowCount = Callable[[int], int]
+"""Rows that are wanted to rows that are run."""
 
 _DTYPES = {"float32": torch.float32, "int64": torch.int64}
 _NUMPY_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
@@ -34,15 +38,26 @@ class TorchScriptBackend:
     def __init__(self, bundle: Bundle, device: str, threads: int) -> None:
         self.device = device
         self._bundle = bundle
+        self._threads = threads
         torch.set_num_threads(threads)
 
     def graph(self, name: str) -> TorchScriptGraph:
         """Opens a graph that keeps nothing between calls."""
-        return TorchScriptGraph(self._load(name), self._bundle.manifest.graphs[name], self.device)
+        graph = self._bundle.manifest.graphs[name]
+        return TorchScriptGraph(self._load(name), graph, self.device, self._filled(graph))
 
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams."""
-        return TorchScriptStepTable(self._load(name), self._bundle.manifest.graphs[name], capacity, self.device)
+        graph = self._bundle.manifest.graphs[name]
+        return TorchScriptStepTable(self._load(name), graph, capacity, self.device, self._filled(graph))
+
+    def _filled(self, graph: Graph) -> RowCount:
+        """How many rows a batch of so many is run with; a CUDA device has its own ladder."""
+        if self.device != "cpu":
+            return lambda count: count
+        tensors = (*graph.inputs, *graph.outputs)
+        widths = {tensor.shape[1] for tensor in tensors if tensor.name.startswith(("state_", "next_state_"))}
+        return lambda count: even_rows(count, widths, self._threads)
 
     def _load(self, name: str) -> Callable[..., Any]:
         """Opens a graph from verified bytes and tries it.
@@ -93,40 +108,47 @@ def _try(module: Callable[..., Any], graph: Graph, device: str) -> str:
 class TorchScriptGraph:
     """A graph that keeps nothing between calls."""
 
-    def __init__(self, module: Callable[..., Any], graph: Graph, device: str) -> None:
+    def __init__(self, module: Callable[..., Any], graph: Graph, device: str, filled: RowCount) -> None:
         self._module = module
+        self._filled = filled
         self._inputs = [tensor.name for tensor in graph.inputs]
         self._outputs = [tensor.name for tensor in graph.outputs]
         self._device = device
 
     @torch.inference_mode()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Runs the graph once."""
-        given = [torch.from_numpy(np.ascontiguousarray(inputs[name])).to(self._device) for name in self._inputs]
+        """Runs the graph once; copies of the last row fill the batch up."""
+        count = len(inputs[self._inputs[0]])
+        rows = np.minimum(np.arange(self._filled(count)), count - 1)
+        given = [torch.from_numpy(np.ascontiguousarray(inputs[name][rows])).to(self._device) for name in self._inputs]
         results = self._module(*given)
         if isinstance(results, torch.Tensor):
             results = (results,)
-        return {name: result.cpu().numpy() for name, result in zip(self._outputs, results, strict=True)}
+        return {name: result[:count].cpu().numpy() for name, result in zip(self._outputs, results, strict=True)}
 
 
 class TorchScriptStepTable:
-    """Streams in preallocated state buffers on the device."""
+    """Streams in preallocated state buffers on the device; rows above the live ones fill a batch up."""
 
-    def __init__(self, module: Callable[..., Any], graph: Graph, capacity: int, device: str) -> None:
+    def __init__(
+        self, module: Callable[..., Any], graph: Graph, capacity: int, device: str, filled: RowCount
+    ) -> None:
         self.capacity = capacity
+        self._filled = filled
+        room = filled(capacity)
         self._module = module
         self._device = device
         self._inputs = [tensor.name for tensor in graph.inputs]
         self._outputs = [tensor.name for tensor in graph.outputs]
-        self._state = {tensor.name: torch.zeros(capacity, *tensor.shape[1:], device=device) for tensor in graph.state}
-        self._memory = MemoryBlock(graph.memory, capacity) if graph.memory else None
+        self._state = {tensor.name: torch.zeros(room, *tensor.shape[1:], device=device) for tensor in graph.state}
+        self._memory = MemoryBlock(graph.memory, room) if graph.memory else None
         special = {*self._state, *(tensor.name for tensor in graph.memory)}
         column_tensors = [tensor for tensor in graph.inputs if tensor.name not in special]
         self.columns: dict[str, Array] = {
             tensor.name: np.zeros(capacity, _NUMPY_DTYPES[tensor.data_type]) for tensor in column_tensors
         }
         self._device_columns = {
-            tensor.name: torch.zeros(capacity, dtype=_DTYPES[tensor.data_type], device=device)
+            tensor.name: torch.zeros(room, dtype=_DTYPES[tensor.data_type], device=device)
             for tensor in column_tensors
         }
         self._memory_cache: dict[str, torch.Tensor] | None = None
@@ -179,11 +201,11 @@ class TorchScriptStepTable:
     def _advance(self, count: int) -> dict[str, torch.Tensor]:
         """Runs the module on the first rows and writes the new states back."""
         tensors = {**self._state, **self._device_columns, **self._memory_tensors()}
-        given = [tensors[name][:count] for name in self._inputs]
+        given = [tensors[name][: self._filled(count)] for name in self._inputs]
         results = dict(zip(self._outputs, self._module(*given), strict=True))
         for name, buffer in self._state.items():
-            buffer[:count].copy_(results.pop(f"next_{name}"))
-        return results
+            buffer[:count].copy_(results.pop(f"next_{name}")[:count])
+        return {name: result[:count] for name, result in results.items()}
 
     def _replay(self, count: int) -> dict[str, torch.Tensor]:
         """Replays the captured step of the smallest rung that holds the batch; rows above ``count`` are not live."""
