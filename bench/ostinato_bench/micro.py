@@ -3,7 +3,8 @@
     python -m ostinato_bench.micro --repository models/pretrained
 
 A step graph runs in a loop on its own outputs, as in a stream: the next token and the new state go back in. A
-classifier runs on texts of a fixed length. Needs the ``server`` extra.
+classifier runs on texts of a fixed length. Beside each step stands the machine's own limit, measured in the same run:
+the fastest of the step's matrix products, alone, at the same batch. Needs the ``server`` and ``train`` extras.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import onnxruntime
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from ostinato_bench.alone import WARM_UP, open_alone, runs
+from ostinato_bench.peaks import find_products, peak
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph, discover, open_bundle
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -31,7 +33,6 @@ SOURCE_TOKENS = 12
 """Length of the sentence that a decoder attends to."""
 TEXT_TOKENS = 24
 """Length of the texts that a classifier reads."""
-WARM_UP_STEPS = 3
 ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx")
 GRAPHS = ("step", "classifier")
 
@@ -61,6 +62,8 @@ class Measurement:
         steps_per_second: Its inverse.
         tokens_per_second: Tokens (a classifier's: texts) that so many steps a second make.
         steps: How many were timed.
+        peak_gops: Billion operations a second of the fastest of its matrix products alone; none for a classifier.
+        peak_share: Part of that rate that the whole step reaches, counting the operations of its products only.
     """
 
     model: str
@@ -71,6 +74,8 @@ class Measurement:
     steps_per_second: float
     tokens_per_second: float
     steps: int
+    peak_gops: float | None
+    peak_share: float | None
 
 
 def make_inputs(graph: Graph, batch: int, vocabulary_size: int, source: np.random.Generator) -> Arrays:
@@ -106,23 +111,24 @@ def feed_back(inputs: Arrays, outputs: Mapping[str, Any]) -> None:
 def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
     """Steps for so many seconds."""
     manifest = case.bundle.manifest
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     path = case.bundle.graph_path(case.graph, case.artifact)
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_alone(str(path), threads)
     names = [output.name for output in session.get_outputs()]
     inputs = make_inputs(
         manifest.graphs[case.graph], case.batch, manifest.tokenizer.vocabulary_size, np.random.default_rng(1)
     )
     durations: list[float] = []
-    for _ in steps(seconds):
+    for _ in runs(seconds):
         start = time.perf_counter()
         outputs = session.run(names, inputs)
         durations.append(time.perf_counter() - start)
         feed_back(inputs, dict(zip(names, outputs, strict=True)))
-    median = statistics.median(durations[WARM_UP_STEPS:])
+    median = statistics.median(durations[WARM_UP:])
+    highest, share = None, None
+    products = find_products(path) if case.graph == "step" else []
+    if products:
+        highest = peak(products, case.batch, seconds / len(products), threads)
+        share = sum(product.operations(case.batch) for product in products) / median / highest
     return Measurement(
         model=f"{manifest.name}/{manifest.version}",
         graph=case.graph,
@@ -131,17 +137,10 @@ def time_steps(case: Case, seconds: float, threads: int) -> Measurement:
         step_microseconds=median * 1e6,
         steps_per_second=1 / median,
         tokens_per_second=case.batch / median,
-        steps=len(durations) - WARM_UP_STEPS,
+        steps=len(durations) - WARM_UP,
+        peak_gops=None if highest is None else highest / 1e9,
+        peak_share=share,
     )
-
-
-def steps(seconds: float) -> Iterator[int]:
-    """Counts until the time is over, but at least past the warm-up."""
-    end = time.perf_counter() + seconds
-    count = 0
-    while count <= WARM_UP_STEPS or time.perf_counter() < end:
-        yield count
-        count += 1
 
 
 def find_cases(repository: Path, batches: tuple[int, ...]) -> list[Case]:
@@ -193,11 +192,13 @@ def main(repository: Path | None, seconds: float, threads: int, as_json: bool) -
             click.echo(json.dumps(asdict(each)))
         return
     table = Table("model", "graph", "artifact", box=None, pad_edge=False)
-    for heading in ("batch", "step, µs", "steps/s", "tokens/s"):
+    for heading in ("batch", "step, µs", "steps/s", "tokens/s", "product peak, GOP/s", "of it"):
         table.add_column(heading, justify="right")
     for each in found:
         figures = (each.step_microseconds, each.steps_per_second, each.tokens_per_second)
-        table.add_row(each.model, each.graph, each.artifact, str(each.batch), *(f"{figure:,.0f}" for figure in figures))
+        limits = ("", "") if each.peak_gops is None else (f"{each.peak_gops:,.0f}", f"{each.peak_share:.0%}")
+        row = (*(f"{figure:,.0f}" for figure in figures), *limits)
+        table.add_row(each.model, each.graph, each.artifact, str(each.batch), *row)
     Console(highlight=False).print(table)
 
 

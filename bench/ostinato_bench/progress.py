@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ostinato_bench.fleet import Fleet, Running
+from ostinato_bench.generator import Load
+from ostinato_bench.recording import Recording
+
 REFRESH_SECONDS = 0.2
 
 
-@asynccontextmanager
-async def progress(label: str, seconds: float) -> AsyncIterator[None]:
-    """Shows a bar that fills in so many seconds while the body runs."""
+def watched(fleet: Fleet, load: Load, label: str) -> Recording:
+    """Runs a load to its end behind a bar.
+
+    Raises:
+        click.ClickException: The server does not answer the warm-up.
+    """
+    running = fleet.begin(load)
+    watch(running, label, load.duration)
+    return running.result()
+
+
+def watch(running: Running, label: str, seconds: float) -> None:
+    """Shows a bar that fills in so many seconds, until the run has ended; then it is gone."""
     if not sys.stderr.isatty():
-        yield
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=seconds)
         start = time.monotonic()
-
-        async def tick() -> None:
-            while True:
-                bar.update(task, completed=min(time.monotonic() - start, seconds))
-                await asyncio.sleep(REFRESH_SECONDS)
-
-        ticking = asyncio.create_task(tick())
-        try:
-            yield
-        finally:
-            ticking.cancel()
+        while not running.ready(REFRESH_SECONDS):
+            bar.update(task, completed=min(time.monotonic() - start, seconds))

@@ -1,19 +1,20 @@
-"""What one run recorded, and the figures drawn from it.
+"""What one run recorded: raw samples, exact to the clock.
 
-Raw samples in flat arrays, exact percentiles at the end: a run of minutes is some megabytes, recording costs less than
-a histogram's bookkeeping, and nothing is rounded to a bucket.
+Raw samples, not the buckets of an HDR histogram: the ``hdrhistogram`` package is kept and permissively licensed, but
+rounds to so many digits, costs a bucket search a sample where an array costs an append, and needs its highest value
+told beforehand. What it would save is memory: a sample is 8 bytes here, so a run of a minute at 20,000 tokens a second
+is under 20 MB, and recordings of several processes are joined by putting them behind one another. The percentiles that
+are drawn from them are HdrHistogram's own, and so is what guards them against coordinated omission: in open loop
+latencies count from the intended start (`ostinato_bench.load`).
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-import numpy as np
-
-PERCENTILES = (50.0, 90.0, 99.0)
+from ostinato_bench.refusals import Ending
 
 
 class Outcome(Enum):
@@ -21,8 +22,11 @@ class Outcome(Enum):
 
     DONE = "done"
     REJECTED = "rejected"
-    """Refused by a full queue or a draining server: RESOURCE_EXHAUSTED, UNAVAILABLE."""
     FAILED = "failed"
+
+
+def _samples() -> array[float]:
+    return array("d")
 
 
 @dataclass(slots=True)
@@ -30,117 +34,103 @@ class Recording:
     """The samples of one run; times in seconds.
 
     Attributes:
+        window: Rates count what arrives in so many seconds from the run's start.
         time_to_first_token: Per request that answered, from its intended start to its first message with output.
-        inter_token_latency: Per token after a message's predecessor: the gap, shared by the tokens that came with it.
-        end_to_end: Per finished request, from its intended start to its last message.
+        gaps: Per later message with output: the time since the stream's message before.
+        gap_tokens: Tokens that each of those messages brought.
+        end_to_end: Per finished request, from its intended start to the end of its stream.
+        finished_at: Per finished request, when, from the run's start.
+        refusals: Per rejected request, from its intended start to the refusal.
+        hints: Per rejected request with a RetryInfo: when it says to come back.
+        start_delays: Per request, how long after its intended start it began.
+        lags: How late the generator's event loop woke up, sampled: what it sees of the server is that late too.
         outcomes: Requests by how they ended.
-        tokens: Output tokens that arrived.
-        messages: Messages with output that arrived.
-        errors: Failures by what they said.
+        reasons: Those that did not finish, by the status.
+        tokens: Output tokens that arrived in the window.
+        messages: Messages with output that arrived in the window.
+        all_tokens: Output tokens that arrived at all.
+        seconds: From the start to the end of the last request.
+        cpu_share: Processor time of the generators over the run's time: 1 is a core.
+        loop_share: The same of the busiest generator's event loop, which is one thread: 1 is saturated.
     """
 
-    time_to_first_token: array[float] = field(default_factory=lambda: array("d"))
-    inter_token_latency: array[float] = field(default_factory=lambda: array("d"))
-    end_to_end: array[float] = field(default_factory=lambda: array("d"))
+    window: float
+    time_to_first_token: array[float] = field(default_factory=_samples)
+    gaps: array[float] = field(default_factory=_samples)
+    gap_tokens: array[int] = field(default_factory=lambda: array("L"))
+    end_to_end: array[float] = field(default_factory=_samples)
+    finished_at: array[float] = field(default_factory=_samples)
+    refusals: array[float] = field(default_factory=_samples)
+    hints: array[float] = field(default_factory=_samples)
+    start_delays: array[float] = field(default_factory=_samples)
+    lags: array[float] = field(default_factory=_samples)
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    reasons: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
     messages: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
+    all_tokens: int = 0
+    seconds: float = 0.0
+    cpu_share: float = 0.0
+    loop_share: float = 0.0
 
-    def first(self, seconds: float, tokens: int) -> None:
-        """Notes a request's first message with output."""
-        self.time_to_first_token.append(seconds)
-        self.tokens += tokens
-        self.messages += 1
+    def arrived(self, at: float, tokens: int, *, first: float | None = None, gap: float = 0.0) -> None:
+        """Notes a message with output.
 
-    def more(self, gap: float, tokens: int) -> None:
-        """Notes a later message: a gap that brought several tokens counts as that many equal gaps."""
-        self.tokens += tokens
-        self.messages += 1
-        if tokens:
-            self.inter_token_latency.extend([gap / tokens] * tokens)
+        Args:
+            at: When, from the run's start.
+            tokens: What it brought.
+            first: Time since the request's intended start, if it is the first of its stream.
+            gap: Time since the stream's message before, otherwise.
+        """
+        self.all_tokens += tokens
+        if at <= self.window:
+            self.tokens += tokens
+            self.messages += 1
+        if first is not None:
+            self.time_to_first_token.append(first)
+        else:
+            self.gaps.append(gap)
+            self.gap_tokens.append(tokens)
 
-    def done(self, seconds: float) -> None:
+    def done(self, at: float, seconds: float) -> None:
         """Notes a finished request."""
         self.end_to_end.append(seconds)
+        self.finished_at.append(at)
         self.outcomes[Outcome.DONE] += 1
 
-    def ended(self, outcome: Outcome, reason: str) -> None:
-        """Notes a request that did not finish."""
-        self.outcomes[outcome] += 1
-        self.errors[reason] = self.errors.get(reason, 0) + 1
+    def ended(self, ending: Ending, seconds: float) -> None:
+        """Notes a request that did not finish, and how long it took to say so."""
+        self.outcomes[Outcome.REJECTED if ending.rejected else Outcome.FAILED] += 1
+        self.reasons[ending.reason] = self.reasons.get(ending.reason, 0) + 1
+        if ending.rejected:
+            self.refusals.append(seconds)
+            if ending.retry_seconds is not None:
+                self.hints.append(ending.retry_seconds)
+
+    def join(self, other: Recording) -> None:
+        """Takes in what another generator recorded of the same run."""
+        for name in _ARRAYS:
+            getattr(self, name).extend(getattr(other, name))
+        for outcome, count in other.outcomes.items():
+            self.outcomes[outcome] += count
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        self.tokens += other.tokens
+        self.messages += other.messages
+        self.all_tokens += other.all_tokens
+        self.seconds = max(self.seconds, other.seconds)
+        self.cpu_share += other.cpu_share
+        self.loop_share = max(self.loop_share, other.loop_share)
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Percentiles of one measure, in seconds; None where nothing was recorded."""
-
-    p50: float | None
-    p90: float | None
-    p99: float | None
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The figures of one run.
-
-    Attributes:
-        task: What was asked for.
-        concurrency: Requests in flight in closed loop; 0 in open loop.
-        rate: Requests begun a second in open loop; None in closed loop.
-        seconds: How long it ran, from the first intended start to the last answer.
-        time_to_first_token_seconds: From the intended start.
-        inter_token_latency_seconds: Between two tokens of a stream, at the client.
-        end_to_end_seconds: From the intended start to the last message.
-        done: Requests that finished.
-        rejected: Requests that the server refused for want of room.
-        failed: Requests that failed otherwise.
-        requests_per_second: Finished ones.
-        tokens_per_second: Output tokens: characters, texts, target tokens.
-        messages_per_second: Messages with output.
-        errors: Failures by what they said.
-    """
-
-    task: str
-    concurrency: int
-    rate: float | None
-    seconds: float
-    time_to_first_token_seconds: Distribution
-    inter_token_latency_seconds: Distribution
-    end_to_end_seconds: Distribution
-    done: int
-    rejected: int
-    failed: int
-    requests_per_second: float
-    tokens_per_second: float
-    messages_per_second: float
-    errors: dict[str, int]
-
-
-def distribution(samples: Sequence[float]) -> Distribution:
-    """Percentiles of samples, linear between neighbours."""
-    if not len(samples):
-        return Distribution(None, None, None, 0)
-    p50, p90, p99 = (float(value) for value in np.percentile(np.asarray(samples), PERCENTILES))
-    return Distribution(p50, p90, p99, len(samples))
-
-
-def summarise(recording: Recording, *, task: str, concurrency: int, rate: float | None, seconds: float) -> Result:
-    """The figures of a run that took so many seconds."""
-    return Result(
-        task=task,
-        concurrency=concurrency,
-        rate=rate,
-        seconds=seconds,
-        time_to_first_token_seconds=distribution(recording.time_to_first_token),
-        inter_token_latency_seconds=distribution(recording.inter_token_latency),
-        end_to_end_seconds=distribution(recording.end_to_end),
-        done=recording.outcomes[Outcome.DONE],
-        rejected=recording.outcomes[Outcome.REJECTED],
-        failed=recording.outcomes[Outcome.FAILED],
-        requests_per_second=recording.outcomes[Outcome.DONE] / seconds,
-        tokens_per_second=recording.tokens / seconds,
-        messages_per_second=recording.messages / seconds,
-        errors=recording.errors,
-    )
+_ARRAYS = (
+    "time_to_first_token",
+    "gaps",
+    "gap_tokens",
+    "end_to_end",
+    "finished_at",
+    "refusals",
+    "hints",
+    "start_delays",
+    "lags",
+)

@@ -1,97 +1,143 @@
-"""What is asked of the server: requests on raw stubs, read with as little work per message as can be."""
+"""What is asked of the server, as bytes: what a run repeats is built once, and of an answer only the count is read.
+
+A workload is plain data, since it crosses to the processes that generate the load.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, Protocol
 
-import grpc
-
-from ostinato.v1 import (
-    generation_pb2,
-    generation_pb2_grpc,
-    sentiment_pb2,
-    sentiment_pb2_grpc,
-    translation_pb2,
-    translation_pb2_grpc,
-)
-
-Call = Callable[[int], AsyncIterator[int]]
-"""Makes the request of a number, and gives the count of tokens in each message with output."""
+from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """A kind of request.
+class Workload(Protocol):
+    """A kind of request."""
+
+    @property
+    def task(self) -> str:
+        """Its name."""
+
+    @property
+    def unit(self) -> str:
+        """What its tokens are, in the plural."""
+
+    @property
+    def method(self) -> str:
+        """The method that is called, with its service."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the answer is a stream."""
+
+    def request(self, number: int) -> bytes:
+        """The request of a number, serialised."""
+
+    def tokens(self, message: bytes) -> int:
+        """How many tokens a message of the answer brought; 0 for one without output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Streams of characters; the request's number is its seed.
 
     Attributes:
-        task: Its name.
-        unit: What its tokens are.
-        prepare: Makes the call, given a channel.
+        prompts: Texts to continue, taken in turn.
+        model: Name of the model.
+        max_chars: Length of a stream.
+        temperature: Divides the logits.
     """
 
-    task: str
-    unit: str
-    prepare: Callable[[grpc.aio.Channel], Call]
+    prompts: tuple[str, ...]
+    model: str = "char-lm"
+    max_chars: int = 200
+    temperature: float = 0.8
+
+    task: ClassVar[str] = "generate"
+    unit: ClassVar[str] = "characters"
+    method: ClassVar[str] = "/ostinato.v1.GenerationService/Generate"
+    streaming: ClassVar[bool] = True
+
+    def request(self, number: int) -> bytes:
+        """The request of a number, serialised."""
+        return generation_pb2.GenerateRequest(
+            model=self.model,
+            prompt=self.prompts[number % len(self.prompts)],
+            sampling=generation_pb2.SamplingParameters(temperature=self.temperature, seed=number),
+            stopping=generation_pb2.StoppingParameters(max_tokens=self.max_chars),
+        ).SerializeToString()
+
+    def tokens(self, message: bytes) -> int:
+        """Characters in a message."""
+        # The chunk of a summary is an empty one.
+        return generation_pb2.GenerateResponse.FromString(message).chunk.token_count
 
 
-def generation(*, prompt: str, model: str, max_chars: int, temperature: float, timeout: float) -> Workload:
-    """Streams of characters; the request's number is its seed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentiment:
+    """Texts to score, taken in turn: one a call, or several in a batch call.
 
-    def prepare(channel: grpc.aio.Channel) -> Call:
-        stub: Any = generation_pb2_grpc.GenerationServiceStub(channel)
+    Attributes:
+        texts: The texts.
+        model: Name of the model.
+        batch: Texts in a request; 1 takes the call for a single text.
+    """
 
-        async def call(number: int) -> AsyncIterator[int]:
-            request = generation_pb2.GenerateRequest(
-                model=model,
-                prompt=prompt,
-                sampling=generation_pb2.SamplingParameters(temperature=temperature, seed=number),
-                stopping=generation_pb2.StoppingParameters(max_tokens=max_chars),
-            )
-            async for response in stub.Generate(request, timeout=timeout):
-                if response.HasField("chunk"):
-                    yield response.chunk.token_count
+    texts: tuple[str, ...]
+    model: str = "sentiment"
+    batch: int = 1
 
-        return call
+    task: ClassVar[str] = "sentiment"
+    unit: ClassVar[str] = "texts"
+    streaming: ClassVar[bool] = False
 
-    return Workload("generate", "characters", prepare)
+    @property
+    def method(self) -> str:
+        """The method that is called, with its service."""
+        return f"/ostinato.v1.SentimentService/{'Classify' if self.batch == 1 else 'ClassifyBatch'}"
 
+    def request(self, number: int) -> bytes:
+        """The request of a number, serialised."""
+        chosen = [self.texts[(number * self.batch + offset) % len(self.texts)] for offset in range(self.batch)]
+        if self.batch == 1:
+            return sentiment_pb2.ClassifyRequest(model=self.model, text=chosen[0]).SerializeToString()
+        return sentiment_pb2.ClassifyBatchRequest(model=self.model, texts=chosen).SerializeToString()
 
-def sentiment(*, texts: tuple[str, ...], model: str, batch: int, timeout: float) -> Workload:
-    """Batches of texts, taken in turn."""
-
-    def prepare(channel: grpc.aio.Channel) -> Call:
-        stub: Any = sentiment_pb2_grpc.SentimentServiceStub(channel)
-
-        async def call(number: int) -> AsyncIterator[int]:
-            chosen = [texts[(number * batch + offset) % len(texts)] for offset in range(batch)]
-            request = sentiment_pb2.ClassifyBatchRequest(model=model, texts=chosen)
-            response = await stub.ClassifyBatch(request, timeout=timeout)
-            yield len(response.scores)
-
-        return call
-
-    return Workload("sentiment", "texts", prepare)
+    def tokens(self, message: bytes) -> int:
+        """Texts scored: all or none, by the contract."""
+        return self.batch
 
 
-def translation(*, sentences: tuple[str, ...], model: str, beam_size: int, attention: bool, timeout: float) -> Workload:
-    """Sentences, taken in turn."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """Sentences to translate, taken in turn.
 
-    def prepare(channel: grpc.aio.Channel) -> Call:
-        stub: Any = translation_pb2_grpc.TranslationServiceStub(channel)
+    Attributes:
+        sentences: The sentences.
+        model: Name of the model.
+        beam_size: Hypotheses kept; 1 is greedy search.
+        attention: Whether to ask for the attention rows.
+    """
 
-        async def call(number: int) -> AsyncIterator[int]:
-            request = translation_pb2.TranslateRequest(
-                model=model,
-                text=sentences[number % len(sentences)],
-                beam_size=beam_size,
-                include_attention=attention,
-            )
-            async for response in stub.Translate(request, timeout=timeout):
-                if response.HasField("chunk"):
-                    yield len(response.chunk.tokens)
+    sentences: tuple[str, ...]
+    model: str = "translation-en-fr"
+    beam_size: int = 1
+    attention: bool = True
 
-        return call
+    task: ClassVar[str] = "translate"
+    unit: ClassVar[str] = "target tokens"
+    method: ClassVar[str] = "/ostinato.v1.TranslationService/Translate"
+    streaming: ClassVar[bool] = True
 
-    return Workload("translate", "target tokens", prepare)
+    def request(self, number: int) -> bytes:
+        """The request of a number, serialised."""
+        return translation_pb2.TranslateRequest(
+            model=self.model,
+            text=self.sentences[number % len(self.sentences)],
+            beam_size=self.beam_size,
+            include_attention=self.attention,
+        ).SerializeToString()
+
+    def tokens(self, message: bytes) -> int:
+        """Target tokens in a message."""
+        return len(translation_pb2.TranslateResponse.FromString(message).chunk.tokens)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ostinato_client.aio import AsyncClient
+    from ostinato_client.aio_session import AsyncSession, AsyncTurn
     from ostinato_client.aio_streams import AsyncGenerationStream, AsyncScoreStream, AsyncTranslationStream
     from ostinato_client.catalog import (
         EvaluationResult,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         TracePoint,
         Translation,
     )
+    from ostinato_client.session import Session, Turn
     from ostinato_client.streams import GenerationStream, ScoreStream, TranslationStream
     from ostinato_client.tls import tls_credentials
 
@@ -68,7 +70,9 @@ __all__ = [
     "AsyncClient",
     "AsyncGenerationStream",
     "AsyncScoreStream",
+    "AsyncSession",
     "AsyncTranslationStream",
+    "AsyncTurn",
     "Cancelled",
     "Chunk",
     "Client",
@@ -94,6 +98,7 @@ __all__ = [
     "Sentiment",
     "SentimentScore",
     "ServerError",
+    "Session",
     "StreamTimings",
     "TargetToken",
     "Task",
@@ -104,6 +109,7 @@ __all__ = [
     "TracePoint",
     "Translation",
     "TranslationStream",
+    "Turn",
     "Unauthenticated",
     "Unavailable",
     "tls_credentials",
@@ -112,6 +118,7 @@ __all__ = [
 _HOMES = MappingProxyType(
     {
         "aio": ("AsyncClient",),
+        "aio_session": ("AsyncSession", "AsyncTurn"),
         "aio_streams": ("AsyncGenerationStream", "AsyncScoreStream", "AsyncTranslationStream"),
         "catalog": (
             "EvaluationResult",
@@ -153,6 +160,7 @@ _HOMES = MappingProxyType(
             "TracePoint",
             "Translation",
         ),
+        "session": ("Session", "Turn"),
         "streams": ("GenerationStream", "ScoreStream", "TranslationStream"),
         "tls": ("tls_credentials",),
     }

@@ -2,4 +2,5 @@
 
 from ostinato_client.cli.main import main
 
-main()
+if __name__ == "__main__":  # a process that `ostinato bench` starts imports this file again
+    main()

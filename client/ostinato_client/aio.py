@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Any, Self
 
 import grpc
 
-from ostinato.v1 import sentiment_pb2
+from ostinato.v1 import generation_pb2, sentiment_pb2
 from ostinato_client import calls, requests
+from ostinato_client.aio_session import AsyncSession
 from ostinato_client.aio_streams import (
     AsyncGenerationStream,
     AsyncResponses,
@@ -35,7 +37,7 @@ from ostinato_client.generation import GenerationFold
 from ostinato_client.requests import PriorityName
 from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
-from ostinato_client.sentiment import SentimentFold
+from ostinato_client.sentiment import SentimentFold, TypingFold
 from ostinato_client.statuses import error_from_call
 
 
@@ -173,6 +175,46 @@ class AsyncClient:
         )
         return AsyncGenerationStream(self._stream(calls.generate(request, fold), allowed), fold, resumption)
 
+    def session(
+        self,
+        *,
+        model: str = "char-lm",
+        version: int | None = None,
+        logprobs: bool = False,
+        top_alternatives: int = 0,
+        priority: PriorityName | None = None,
+        timeout: float = math.inf,
+    ) -> AsyncSession:
+        r"""Opens a session: turns on one text, each going on where the one before ended.
+
+        ::
+
+            async with client.session() as session:
+                for text in ("ROMEO:", "\nJULIET:"):
+                    print(await session.send(text, max_chars=200, stop="\n\n").text())
+
+        What is None takes the server's default.
+
+        Args:
+            model: Name of the model.
+            version: Version of the model; the newest when None. The session keeps it.
+            logprobs: Send the log-probability of every token.
+            top_alternatives: Send this many of the most probable tokens beside each one.
+            priority: Class of the turns while there are fewer slots than streams; normal when None.
+            timeout: Seconds allowed for the whole session; no limit by default, since the server limits each turn and
+                the time between two.
+        """
+        start = requests.session_start(
+            model=model, version=version, logprobs=logprobs, top_alternatives=top_alternatives, priority=priority
+        )
+        method = self._channel.stream_stream(
+            calls.GENERATE_SESSION,
+            request_serializer=generation_pb2.GenerateSessionRequest.SerializeToString,
+            response_deserializer=generation_pb2.GenerateSessionResponse.FromString,
+        )
+        seconds = deadline(timeout, self._timeout)
+        return AsyncSession(lambda turns: method(turns, timeout=seconds, metadata=self._metadata), start)
+
     def translate(
         self,
         text: str,
@@ -298,6 +340,43 @@ class AsyncClient:
             calls.CLASSIFY_STREAM,
             request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
+        )
+        return AsyncScoreStream(
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+        )
+
+    def classify_incremental(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        model: str = "sentiment",
+        version: int | None = None,
+        timeout: float = math.inf,
+    ) -> AsyncScoreStream:
+        """Scores one text again and again while it is typed.
+
+        ::
+
+            async for score in client.classify_incremental(box.texts()):
+                print(score.positive_probability, score.text)
+
+        Only what changes is sent. Texts that come faster than scores are passed over, but never the last one; a blank
+        text has no score.
+
+        Args:
+            texts: The text as it is, each time that it has changed; read ahead of the scores, from another task.
+                What it raises is raised here.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            timeout: Seconds allowed for the whole stream; no limit by default, since the server limits the time
+                between two changes.
+        """
+        fold = TypingFold(model=model, version=version)
+        sender = AsyncSender(fold.send(text) async for text in each_of(texts))
+        method = self._channel.stream_stream(
+            calls.CLASSIFY_INCREMENTAL,
+            request_serializer=sentiment_pb2.ClassifyIncrementalRequest.SerializeToString,
+            response_deserializer=sentiment_pb2.ClassifyIncrementalResponse.FromString,
         )
         return AsyncScoreStream(
             method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender

@@ -99,7 +99,27 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
         return self._fold.finish()
 
 
-class AsyncGenerationStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
+class AsyncTextStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
+    """A generated text, chunk by chunk."""
+
+    async def summary(self) -> GenerationSummary:
+        """How the stream ended; reads what is left of it first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return await self._result()
+
+    async def text(self) -> str:
+        """The whole generated text, whatever was read of it before; reads what is left of the stream first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return (await self._result()).text
+
+
+class AsyncGenerationStream(AsyncTextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -133,22 +153,6 @@ class AsyncGenerationStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
 
     def _cause(self, error: grpc.RpcError) -> grpc.RpcError:
         return self._resumption.cause(error)
-
-    async def summary(self) -> GenerationSummary:
-        """How the stream ended; reads what is left of it first.
-
-        Raises:
-            OstinatoError: The stream failed.
-        """
-        return await self._result()
-
-    async def text(self) -> str:
-        """The whole generated text, whatever was read of it before; reads what is left of the stream first.
-
-        Raises:
-            OstinatoError: The stream failed.
-        """
-        return (await self._result()).text
 
 
 class AsyncTranslationStream(AsyncResponseStream[Any, TargetToken, Translation]):

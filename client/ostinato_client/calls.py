@@ -21,9 +21,11 @@ from ostinato_client.sentiment import score_from, scores_from
 from ostinato_client.translation import TranslationFold
 
 GENERATE = "/ostinato.v1.GenerationService/Generate"
+GENERATE_SESSION = "/ostinato.v1.GenerationService/GenerateSession"
 CLASSIFY = "/ostinato.v1.SentimentService/Classify"
 CLASSIFY_BATCH = "/ostinato.v1.SentimentService/ClassifyBatch"
 CLASSIFY_STREAM = "/ostinato.v1.SentimentService/ClassifyStream"
+CLASSIFY_INCREMENTAL = "/ostinato.v1.SentimentService/ClassifyIncremental"
 TRANSLATE = "/ostinato.v1.TranslationService/Translate"
 LIST_MODELS = "/ostinato.v1.ModelService/ListModels"
 GET_MODEL = "/ostinato.v1.ModelService/GetModel"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import grpc
 
-from ostinato.v1 import sentiment_pb2
+from ostinato.v1 import generation_pb2, sentiment_pb2
 from ostinato_client import calls, requests
 from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
 from ostinato_client.catalog import Model, RepositoryEntry
@@ -25,7 +26,8 @@ from ostinato_client.generation import GenerationFold
 from ostinato_client.requests import PriorityName
 from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
-from ostinato_client.sentiment import SentimentFold
+from ostinato_client.sentiment import SentimentFold, TypingFold
+from ostinato_client.session import Session
 from ostinato_client.statuses import error_from_call
 from ostinato_client.streams import GenerationStream, Responses, ScoreStream, Sender, TranslationStream
 
@@ -163,6 +165,46 @@ class Client:
         )
         return GenerationStream(self._stream(calls.generate(request, fold), allowed), fold, resumption)
 
+    def session(
+        self,
+        *,
+        model: str = "char-lm",
+        version: int | None = None,
+        logprobs: bool = False,
+        top_alternatives: int = 0,
+        priority: PriorityName | None = None,
+        timeout: float = math.inf,
+    ) -> Session:
+        r"""Opens a session: turns on one text, each going on where the one before ended.
+
+        ::
+
+            with client.session() as session:
+                for text in ("ROMEO:", "\nJULIET:"):
+                    print(session.send(text, max_chars=200, stop="\n\n").text())
+
+        What is None takes the server's default.
+
+        Args:
+            model: Name of the model.
+            version: Version of the model; the newest when None. The session keeps it.
+            logprobs: Send the log-probability of every token.
+            top_alternatives: Send this many of the most probable tokens beside each one.
+            priority: Class of the turns while there are fewer slots than streams; normal when None.
+            timeout: Seconds allowed for the whole session; no limit by default, since the server limits each turn and
+                the time between two.
+        """
+        start = requests.session_start(
+            model=model, version=version, logprobs=logprobs, top_alternatives=top_alternatives, priority=priority
+        )
+        method = self._channel.stream_stream(
+            calls.GENERATE_SESSION,
+            request_serializer=generation_pb2.GenerateSessionRequest.SerializeToString,
+            response_deserializer=generation_pb2.GenerateSessionResponse.FromString,
+        )
+        seconds = deadline(timeout, self._timeout)
+        return Session(lambda turns: method(turns, timeout=seconds, metadata=self._metadata), start)
+
     def translate(
         self,
         text: str,
@@ -288,6 +330,43 @@ class Client:
             calls.CLASSIFY_STREAM,
             request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
+        )
+        return ScoreStream(
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+        )
+
+    def classify_incremental(
+        self,
+        texts: Iterable[str],
+        *,
+        model: str = "sentiment",
+        version: int | None = None,
+        timeout: float = math.inf,
+    ) -> ScoreStream:
+        """Scores one text again and again while it is typed.
+
+        ::
+
+            for score in client.classify_incremental(box.texts()):
+                print(score.positive_probability, score.text)
+
+        Only what changes is sent. Texts that come faster than scores are passed over, but never the last one; a blank
+        text has no score.
+
+        Args:
+            texts: The text as it is, each time that it has changed; read ahead of the scores, from another thread.
+                What it raises is raised here.
+            model: Name of the model.
+            version: Version of the model; the newest when None.
+            timeout: Seconds allowed for the whole stream; no limit by default, since the server limits the time
+                between two changes.
+        """
+        fold = TypingFold(model=model, version=version)
+        sender = Sender(fold.send(text) for text in texts)
+        method = self._channel.stream_stream(
+            calls.CLASSIFY_INCREMENTAL,
+            request_serializer=sentiment_pb2.ClassifyIncrementalRequest.SerializeToString,
+            response_deserializer=sentiment_pb2.ClassifyIncrementalResponse.FromString,
         )
         return ScoreStream(
             method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeAlias
 
 from ostinato.v1 import generation_pb2
 from ostinato_client.errors import ServerError
@@ -25,16 +26,17 @@ _FINISH_REASONS: Mapping[int, FinishReason] = MappingProxyType(
 )
 
 
-class GenerationFold:
-    """Collects one stream, over as many calls as it takes."""
+TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.GenerateSessionResponse
 
-    __slots__ = ("_origin", "_position", "_request", "_summary", "_texts")
 
-    def __init__(self, request: generation_pb2.GenerateRequest) -> None:
-        self._request = request
+class TextFold:
+    """Collects one generated text: a stream's, or that of a session's turn."""
+
+    __slots__ = ("_position", "_summary", "_texts")
+
+    def __init__(self) -> None:
         self._texts: list[str] = []
         self._position = 0
-        self._origin: generation_pb2.StreamOrigin | None = None
         self._summary: generation_pb2.GenerationSummary | None = None
 
     @property
@@ -42,29 +44,12 @@ class GenerationFold:
         """Tokens received."""
         return self._position
 
-    @property
-    def resumable(self) -> bool:
-        """Whether the server has told what it takes to go on."""
-        return self._origin is not None
-
-    def resumption(self) -> generation_pb2.GenerateRequest:
-        """The request that takes the stream up after what has come."""
-        assert self._origin is not None  # noqa: S101 (only a resumable stream is taken up)
-        request = generation_pb2.GenerateRequest()
-        request.CopyFrom(self._request)
-        request.version, request.sampling.seed = self._origin.version, self._origin.seed
-        self._texts = ["".join(self._texts)]
-        request.resumption.text, request.resumption.position = self._texts[0], self._position
-        return request
-
-    def feed(self, response: generation_pb2.GenerateResponse) -> tuple[Chunk, ...]:
+    def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
         """Takes the next message; gives the chunk in it, if it holds one."""
         match response.WhichOneof("payload"):
             case "chunk":
                 self._texts.append(response.chunk.text)
                 self._position += response.chunk.token_count
-                if response.chunk.HasField("origin"):
-                    self._origin = response.chunk.origin
                 return (chunk_from(response.chunk),)
             case "summary":
                 self._summary = response.summary
@@ -91,7 +76,40 @@ class GenerationFold:
             generated_tokens=summary.generated_tokens,
             unknown_tokens=summary.unknown_tokens,
             timings=timings_from(summary.timings),
+            withheld_text=summary.withheld_text,
         )
+
+
+class GenerationFold(TextFold):
+    """Collects one stream, over as many calls as it takes."""
+
+    __slots__ = ("_origin", "_request")
+
+    def __init__(self, request: generation_pb2.GenerateRequest) -> None:
+        super().__init__()
+        self._request = request
+        self._origin: generation_pb2.StreamOrigin | None = None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the server has told what it takes to go on."""
+        return self._origin is not None
+
+    def resumption(self) -> generation_pb2.GenerateRequest:
+        """The request that takes the stream up after what has come."""
+        assert self._origin is not None  # noqa: S101 (only a resumable stream is taken up)
+        request = generation_pb2.GenerateRequest()
+        request.CopyFrom(self._request)
+        request.version, request.sampling.seed = self._origin.version, self._origin.seed
+        self._texts = ["".join(self._texts)]
+        request.resumption.text, request.resumption.position = self._texts[0], self._position
+        return request
+
+    def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
+        """Takes the next message; gives the chunk in it, if it holds one."""
+        if response.chunk.HasField("origin"):
+            self._origin = response.chunk.origin
+        return super().feed(response)
 
 
 def chunk_from(message: generation_pb2.GeneratedChunk) -> Chunk:

@@ -46,25 +46,62 @@ def generate_request(
     Raises:
         InvalidRequest: A value that its field cannot hold.
     """
-    stops = (stop,) if isinstance(stop, str) else stop
     return generation_pb2.GenerateRequest(
         model=_text("model", model),
         version=_count("version", version),
         prompt=_text("prompt", prompt),
-        sampling=generation_pb2.SamplingParameters(
-            temperature=temperature,
-            top_k=_count("sampling.top_k", top_k),
-            top_p=top_p,
-            seed=_count("sampling.seed", seed, MAX_UINT64),
-        ),
-        stopping=generation_pb2.StoppingParameters(
-            max_tokens=_count("stopping.max_tokens", max_chars),
-            stop=[_text(f"stopping.stop[{index}]", each) for index, each in enumerate(stops)],
-        ),
+        sampling=_sampling("sampling", temperature, top_k, top_p, seed),
+        stopping=_stopping("stopping", max_chars, stop),
         include_logprobs=logprobs,
         top_alternatives=_count("top_alternatives", top_alternatives) or 0,
         priority=_priority(priority),
     )
+
+
+def session_start(
+    *,
+    model: str,
+    version: int | None,
+    logprobs: bool,
+    top_alternatives: int,
+    priority: PriorityName | None,
+) -> generation_pb2.GenerateSessionRequest:
+    """The first message of ``session``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    start = generation_pb2.SessionStart(
+        model=_text("start.model", model),
+        version=_count("start.version", version),
+        include_logprobs=logprobs,
+        top_alternatives=_count("start.top_alternatives", top_alternatives) or 0,
+        priority=_priority(priority),
+    )
+    return generation_pb2.GenerateSessionRequest(start=start)
+
+
+def session_turn(
+    text: str,
+    *,
+    max_chars: int | None,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int | None,
+    stop: Sequence[str],
+) -> generation_pb2.GenerateSessionRequest:
+    """A turn's message; what is None stays absent, for the server's default.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    turn = generation_pb2.SessionTurn(
+        text=_text("turn.text", text),
+        sampling=_sampling("turn.sampling", temperature, top_k, top_p, seed),
+        stopping=_stopping("turn.stopping", max_chars, stop),
+    )
+    return generation_pb2.GenerateSessionRequest(turn=turn)
 
 
 def translate_request(
@@ -141,6 +178,22 @@ def classify_stream_request(
     )
 
 
+def classify_incremental_request(
+    deleted: int, appended: str, *, model: str, version: int | None
+) -> sentiment_pb2.ClassifyIncrementalRequest:
+    """A change of the text of ``classify_incremental``.
+
+    Raises:
+        InvalidRequest: A value that its field cannot hold.
+    """
+    return sentiment_pb2.ClassifyIncrementalRequest(
+        model=_text("model", model),
+        version=_count("version", version),
+        deleted_characters=deleted,
+        appended_text=_text("appended_text", appended),
+    )
+
+
 def get_model_request(name: str, *, version: int | None) -> models_pb2.GetModelRequest:
     """The message for ``model``.
 
@@ -166,6 +219,25 @@ def unload_model_request(name: str, *, version: int | None) -> models_pb2.Unload
         InvalidRequest: A value that its field cannot hold.
     """
     return models_pb2.UnloadModelRequest(model=_text("model", name), version=_count("version", version))
+
+
+def _sampling(
+    field: str, temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
+) -> generation_pb2.SamplingParameters:
+    return generation_pb2.SamplingParameters(
+        temperature=temperature,
+        top_k=_count(f"{field}.top_k", top_k),
+        top_p=top_p,
+        seed=_count(f"{field}.seed", seed, MAX_UINT64),
+    )
+
+
+def _stopping(field: str, max_tokens: int | None, stop: Sequence[str]) -> generation_pb2.StoppingParameters:
+    stops = (stop,) if isinstance(stop, str) else stop
+    return generation_pb2.StoppingParameters(
+        max_tokens=_count(f"{field}.max_tokens", max_tokens),
+        stop=[_text(f"{field}.stop[{index}]", each) for index, each in enumerate(stops)],
+    )
 
 
 def _priority(name: PriorityName | None) -> generation_pb2.Priority.ValueType:

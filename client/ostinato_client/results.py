@@ -94,6 +94,7 @@ class GenerationSummary:
         generated_tokens: Tokens generated.
         unknown_tokens: Prompt tokens that are not in the vocabulary.
         timings: Where the time went.
+        withheld_text: Text that was generated and not sent: the stop text, and what its last token adds after it.
     """
 
     text: str
@@ -105,6 +106,7 @@ class GenerationSummary:
     generated_tokens: int
     unknown_tokens: int
     timings: StreamTimings
+    withheld_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

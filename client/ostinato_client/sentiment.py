@@ -97,3 +97,71 @@ class SentimentFold:
         if self._waiting:
             raise ServerError(f"the stream ended after {self._received} of {self._sent} scores", code="DATA_LOSS")
         return self._received
+
+
+class TypingFold:
+    """Sends what changes in one text that is being typed, and gives each score the text that it is of.
+
+    Safe with one sender and one receiver, each in its own thread.
+    """
+
+    __slots__ = ("_changes", "_model", "_scored", "_text", "_version", "_waiting")
+
+    def __init__(self, *, model: str, version: int | None) -> None:
+        self._model = model
+        self._version = version
+        self._text = ""
+        self._changes = 0
+        self._scored = 0
+        self._waiting: deque[str] = deque()
+
+    def send(self, text: str) -> sentiment_pb2.ClassifyIncrementalRequest:
+        """The message for the text as it is now.
+
+        Raises:
+            InvalidRequest: A text that a message cannot hold.
+        """
+        kept = _common_length(self._text, text)
+        first = not self._changes
+        request = requests.classify_incremental_request(
+            len(self._text) - kept,
+            text[kept:],
+            model=self._model if first else "",
+            version=self._version if first else None,
+        )
+        self._waiting.append(text)
+        self._text = text
+        self._changes += 1
+        return request
+
+    def feed(self, response: sentiment_pb2.ClassifyIncrementalResponse) -> tuple[SentimentScore, ...]:
+        """Takes the next message; gives the score in it, which it has unless the text is blank.
+
+        Raises:
+            ServerError: The score is not of a text that was sent and is due.
+        """
+        if not self._scored < response.change_count <= self._scored + len(self._waiting):
+            raise ServerError(
+                f"a score for change {response.change_count} came back after that for {self._scored}", code="DATA_LOSS"
+            )
+        text = ""
+        while self._scored < response.change_count:
+            text = self._waiting.popleft()
+            self._scored += 1
+        return (score_from(text, response.score),) if response.HasField("score") else ()
+
+    def finish(self) -> int:
+        """How many texts were sent.
+
+        Raises:
+            ServerError: The stream ended before the last text had its score.
+        """
+        if self._waiting:
+            raise ServerError(f"the stream ended before the score for change {self._changes}", code="DATA_LOSS")
+        return self._scored
+
+
+def _common_length(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))

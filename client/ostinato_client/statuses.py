@@ -41,9 +41,8 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
         trailers: The call's trailing metadata; a ``google.rpc.Status`` in it adds facts (BadRequest, RetryInfo,
             ErrorInfo). Malformed details are left out rather than hide the status.
     """
-    details = _rich_status(trailers)
-    info = _detail(details, error_details_pb2.ErrorInfo)
-    reason = info.reason if info is not None else ""
+    details = rich_status(trailers)
+    reason = reason_in(details)
     message = message or code.name.replace("_", " ").lower()
     match code:
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.OUT_OF_RANGE:
@@ -57,7 +56,7 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
         case grpc.StatusCode.FAILED_PRECONDITION:
             return Refused(message, reason=reason)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return Overloaded(message, retry_after_seconds=_retry_after_seconds(details), reason=reason)
+            return Overloaded(message, retry_after_seconds=retry_after_seconds(details), reason=reason)
         case grpc.StatusCode.UNAVAILABLE:
             # A server that refuses says why in the details; the transport, which has none, found nobody to ask.
             return ConnectionFailed(message) if details is None else Unavailable(message, reason=reason)
@@ -77,7 +76,8 @@ def error_from_call(error: grpc.RpcError) -> OstinatoError:
     return error_from_status(error.code(), error.details() or "", trailers)
 
 
-def _rich_status(trailers: Metadata) -> status_pb2.Status | None:
+def rich_status(trailers: Metadata) -> status_pb2.Status | None:
+    """The ``google.rpc.Status`` in a call's trailing metadata; none where there is none, or it is spoilt."""
     for key, value in trailers:
         if key == DETAILS_KEY and isinstance(value, bytes):
             try:
@@ -106,7 +106,14 @@ def _violations(status: status_pb2.Status | None) -> tuple[FieldViolation, ...]:
     return tuple(FieldViolation(each.field, each.description) for each in bad_request.field_violations)
 
 
-def _retry_after_seconds(status: status_pb2.Status | None) -> float | None:
+def reason_in(status: status_pb2.Status | None) -> str:
+    """The server's own word for what went wrong; empty where it has none."""
+    info = _detail(status, error_details_pb2.ErrorInfo)
+    return info.reason if info is not None else ""
+
+
+def retry_after_seconds(status: status_pb2.Status | None) -> float | None:
+    """When the server says to come back; none where it does not say."""
     retry = _detail(status, error_details_pb2.RetryInfo)
     if retry is None:
         return None

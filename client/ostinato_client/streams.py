@@ -91,7 +91,28 @@ class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
         return self._fold.finish()
 
 
-class GenerationStream(ResponseStream[Any, Chunk, GenerationSummary]):
+class TextStream(ResponseStream[Any, Chunk, GenerationSummary]):
+    """A generated text, chunk by chunk."""
+
+    @property
+    def summary(self) -> GenerationSummary:
+        """How the stream ended; reads what is left of it first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result()
+
+    def text(self) -> str:
+        """The whole generated text, whatever was read of it before; reads what is left of the stream first.
+
+        Raises:
+            OstinatoError: The stream failed.
+        """
+        return self._result().text
+
+
+class GenerationStream(TextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -126,23 +147,6 @@ class GenerationStream(ResponseStream[Any, Chunk, GenerationSummary]):
 
     def _failure(self, error: grpc.RpcError) -> Exception:
         return super()._failure(self._resumption.cause(error))
-
-    @property
-    def summary(self) -> GenerationSummary:
-        """How the stream ended; reads what is left of it first.
-
-        Raises:
-            OstinatoError: The stream failed.
-        """
-        return self._result()
-
-    def text(self) -> str:
-        """The whole generated text, whatever was read of it before; reads what is left of the stream first.
-
-        Raises:
-            OstinatoError: The stream failed.
-        """
-        return self._result().text
 
 
 class TranslationStream(ResponseStream[Any, TargetToken, Translation]):

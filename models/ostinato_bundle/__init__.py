@@ -4,7 +4,19 @@ A bundle is a folder ``<repository>/<model>/<version>/`` with a manifest, canoni
 graphs. This package reads, checks and describes such folders; it needs neither torch nor gRPC.
 """
 
-from ostinato_bundle.bundle import TOKENIZER, Bundle, Fingerprint, discover, file_sha256, fingerprint, open_bundle
+from ostinato_bundle.bundle import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    TOKENIZER,
+    VERSION,
+    Bundle,
+    Fingerprint,
+    discover,
+    file_sha256,
+    fingerprint,
+    open_bundle,
+    read_manifest,
+)
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.manifest import (
     Artifact,
@@ -20,7 +32,10 @@ from ostinato_bundle.manifest import (
 )
 
 __all__ = [
+    "MANIFEST",
+    "MAX_MANIFEST_BYTES",
     "TOKENIZER",
+    "VERSION",
     "Artifact",
     "Bundle",
     "BundleError",
@@ -38,4 +53,5 @@ __all__ = [
     "file_sha256",
     "fingerprint",
     "open_bundle",
+    "read_manifest",
 ]

@@ -18,7 +18,7 @@ from ostinato_bundle.manifest import MAX_FILES, Artifact, Manifest
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
-_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+VERSION = re.compile(r"[1-9][0-9]{0,9}")
 """A folder's name is its version as the manifest writes it."""
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
@@ -86,7 +86,7 @@ def open_bundle(path: Path) -> Bundle:
             another sha256 than the manifest says, weights or TorchScript are something else, or there are too many
             files.
     """
-    manifest = _read_manifest(path / MANIFEST)
+    manifest = read_manifest(path / MANIFEST)
     if len(fingerprint(path)) > MAX_FILES:
         raise BundleError(path, f"holds more than {MAX_FILES} files")
     for name, record in manifest.files.items():
@@ -102,6 +102,28 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(path, manifest)
 
 
+def read_manifest(path: Path) -> Manifest:
+    """Reads a manifest; of the files that it lists, nothing is looked at.
+
+    Raises:
+        BundleError: It is missing, malformed, a link or too large.
+    """
+    if path.is_symlink():
+        raise BundleError(path, "is a link; a manifest lies in its bundle")
+    if not path.is_file():
+        raise BundleError(path, "is missing; it is written last, so the bundle is not complete")
+    with path.open("rb") as file:
+        content = file.read(MAX_MANIFEST_BYTES + 1)
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise BundleError(path, f"has {path.stat().st_size} bytes; a manifest has at most {MAX_MANIFEST_BYTES}")
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise BundleError(path, f"{where}: {first['msg']}") from error
+
+
 def discover(repository: Path) -> Iterator[Path]:
     """Yields the bundle folders of a repository, by model name, then version, ascending.
 
@@ -111,7 +133,7 @@ def discover(repository: Path) -> Iterator[Path]:
     if not repository.is_dir():
         raise BundleError(repository, "is no folder")
     for model in sorted(folder for folder in repository.iterdir() if folder.is_dir()):
-        versions = [folder for folder in model.iterdir() if _VERSION.fullmatch(folder.name) and folder.is_dir()]
+        versions = [folder for folder in model.iterdir() if VERSION.fullmatch(folder.name) and folder.is_dir()]
         yield from sorted(versions, key=lambda folder: int(folder.name))
 
 
@@ -141,20 +163,3 @@ def _check_formats(path: Path, manifest: Manifest) -> None:
             check_safetensors(path / name)
     for name in sorted({graph.artifacts.get("torchscript", "") for graph in manifest.graphs.values()} - {""}):
         check_torchscript(path / name)
-
-
-def _read_manifest(path: Path) -> Manifest:
-    if path.is_symlink():
-        raise BundleError(path, "is a link; a manifest lies in its bundle")
-    if not path.is_file():
-        raise BundleError(path, "is missing; it is written last, so the bundle is not complete")
-    with path.open("rb") as file:
-        content = file.read(MAX_MANIFEST_BYTES + 1)
-    if len(content) > MAX_MANIFEST_BYTES:
-        raise BundleError(path, f"has {path.stat().st_size} bytes; a manifest has at most {MAX_MANIFEST_BYTES}")
-    try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise BundleError(path, f"{where}: {first['msg']}") from error

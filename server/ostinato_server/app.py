@@ -7,12 +7,14 @@ import logging
 import time
 from dataclasses import dataclass
 from http.server import HTTPServer
+from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
@@ -30,8 +32,10 @@ from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.errors import NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
+from ostinato_server.repository.index import LocalRepository, Repository
 from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.loader import Loader
+from ostinato_server.repository.remote import RemoteRepository, default_cache
 from ostinato_server.repository.versions import read_policies
 from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
@@ -39,11 +43,12 @@ from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
 from ostinato_server.rpc.health import ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
-from ostinato_server.rpc.listener import channel_options, listen, tls, url_host
+from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.request_log import RequestLog
 from ostinato_server.rpc.sentiment import SentimentService
+from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.rpc.translation import TranslationService
 from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
@@ -76,6 +81,7 @@ class Server:
     _grpc: grpc.aio.Server
     _health: health.aio.HealthServicer
     _guard: Guard
+    _sessions: Sessions
     _polling: asyncio.Task[None] | None
     _metrics: tuple[HTTPServer, Thread]
     _grace_seconds: float
@@ -85,6 +91,7 @@ class Server:
         await self._health.enter_graceful_shutdown()
         if self._polling is not None:
             self._polling.cancel()
+        self._sessions.drain()
         if not await self._guard.drain(self._grace_seconds):
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
         await self._grpc.stop(0)
@@ -103,6 +110,7 @@ async def start(config: ServerConfig) -> Server:
         BundleError: A bundle of the repository is refused, and models do not change later.
     """
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
@@ -112,7 +120,8 @@ async def start(config: ServerConfig) -> Server:
     lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
     guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
-    desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds)
+    sessions = Sessions(config.max_sessions, config.session_idle_seconds, metrics.sessions_open)
+    desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds, sessions)
     generation_pb2_grpc.add_GenerationServiceServicer_to_server(GenerationService(desk), server)
     sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(SentimentService(desk), server)
     translation_pb2_grpc.add_TranslationServiceServicer_to_server(TranslationService(desk), server)
@@ -142,6 +151,7 @@ async def start(config: ServerConfig) -> Server:
         _grpc=server,
         _health=checker,
         _guard=guard,
+        _sessions=sessions,
         _polling=polling,
         _metrics=metrics_http,
         _grace_seconds=config.grace_seconds,
@@ -156,8 +166,9 @@ async def _load_models(
     def observe(name: str, version: int) -> EngineObserver:
         return statistics.observe(name, version, metrics.engine(name))
 
+    repository = _open_repository(config)
     lifecycle = Lifecycle(
-        config.repository,
+        repository,
         read_policies(config.versions),
         Loader(config, observe, asyncio.get_running_loop()).load,
         catalog,
@@ -169,12 +180,23 @@ async def _load_models(
         await lifecycle.start(strict=final)
     except NoRepository as error:
         raise StartupError(str(error)) from error
+    except asyncio.CancelledError:
+        repository.close()
+        raise
     if not catalog.all():
         message = f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)"
         if final:
             raise StartupError(message)
         logger.warning("%s", message)
     return lifecycle
+
+
+def _open_repository(config: ServerConfig) -> Repository:
+    if isinstance(config.repository, Path):
+        return LocalRepository(config.repository)
+    if config.repository.scheme == "http" and not is_loopback(urlsplit(config.repository.full).hostname or ""):
+        logger.warning("INSECURE: %s is not encrypted: whoever is on the way can change the models", config.repository)
+    return RemoteRepository(config.repository, config.cache_dir or default_cache())
 
 
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:

@@ -14,10 +14,12 @@ from typing import Any
 import click
 
 from ostinato_bundle import BundleError
+from ostinato_server import event_loop
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
 from ostinato_server.logs import configure
+from ostinato_server.repository.remote_url import RemoteUrl
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +50,17 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 @click.command()
 @click.option(
     "--repository",
-    type=click.Path(path_type=Path),
     envvar="OSTINATO_REPOSITORY",
+    metavar="DIR|URL",
+    help="Folder of the model bundles, or where they are: s3://, gs://, https://, file://.  [default: repository/, "
+    "else the shipped models]",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="OSTINATO_CACHE",
     metavar="DIR",
-    help="Folder of the model bundles.  [default: repository/, else the shipped models]",
+    help="Folder for copies of the bundles of a URL.  [default: the user's cache folder]",
 )
 @_option("--host", "host", click.STRING, "Address to listen on.")
 @_option("--port", "port", click.IntRange(0, 65535), "gRPC port; 0 lets the kernel choose.")
@@ -105,6 +114,14 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     click.IntRange(1, 1_000_000),
     "Calls that one caller may have under way; further ones are refused.",
 )
+@_option("--max-sessions", "max_sessions", click.IntRange(1, 1_000_000), "Sessions that may be open; more are refused.")
+@_option(
+    "--session-idle-seconds",
+    "session_idle_seconds",
+    click.FloatRange(0.001, 86_400),
+    "How long a session waits for its client before it ends.",
+    metavar="SECONDS",
+)
 @_option(
     "--max-connection-age",
     "max_connection_age_seconds",
@@ -151,14 +168,23 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     metavar="SECONDS",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
-def serve(repository: Path | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
+def serve(repository: str | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
     configure(log_format, log_level)
     try:
-        config = ServerConfig(repository=repository or default_repository(), **settings)
-        asyncio.run(_run(config, as_json))
+        config = ServerConfig(repository=read_repository(repository), **settings)
+        event_loop.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def read_repository(text: str | None) -> Path | RemoteUrl:
+    """The folder or address that was given, or the default folder.
+
+    Raises:
+        StartupError: It is an address that no repository can have.
+    """
+    return (RemoteUrl.parse(text) or Path(text)) if text else default_repository()
 
 
 def default_repository() -> Path:
@@ -172,7 +198,14 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    server = await start(config)
+    starting = asyncio.create_task(start(config))
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        logger.info("stopping before all models were there")
+        starting.cancel()
+        return
+    server = await starting
     if as_json:
         click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
     logger.info("serving %s on %s, metrics at %s", config.repository, server.address, server.metrics_url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
+from ostinato_server.repository.remote_url import RemoteUrl
 from ostinato_server.repository.versions import read_policies
 
 
@@ -14,7 +15,8 @@ class ServerConfig:
     """What ``ostinato serve`` can be told.
 
     Attributes:
-        repository: Folder of the model bundles.
+        repository: Folder or address of the model bundles.
+        cache_dir: Folder for copies of bundles that are elsewhere; the user's cache folder when None.
         host: Address that the gRPC and metrics ports listen on.
         port: gRPC port; 0 lets the kernel choose.
         metrics_port: Port of ``/metrics``; 0 lets the kernel choose.
@@ -35,6 +37,8 @@ class ServerConfig:
         max_message_bytes: The largest message that is taken.
         max_streams_per_connection: Calls that one connection may have under way; further ones wait in the client.
         max_requests_per_caller: Calls that one caller may have under way; further ones are refused.
+        max_sessions: Sessions that may be open; further ones are refused.
+        session_idle_seconds: How long a session waits for its client before it ends.
         max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
         min_ping_interval_seconds: A connection without data that pings more often than this is closed.
         log_text: Whether the log holds the texts of requests.
@@ -44,7 +48,8 @@ class ServerConfig:
         poll_seconds: Time between two looks at the repository.
     """
 
-    repository: Path
+    repository: Path | RemoteUrl
+    cache_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = 50051
     metrics_port: int = 9464
@@ -65,6 +70,8 @@ class ServerConfig:
     max_message_bytes: int = 4 * 1024 * 1024
     max_streams_per_connection: int = 1024
     max_requests_per_caller: int = 512
+    max_sessions: int = 1024
+    session_idle_seconds: float = 300.0
     max_connection_age_seconds: float = 3600.0
     min_ping_interval_seconds: float = 10.0
     log_text: bool = False
@@ -90,6 +97,8 @@ class ServerConfig:
             ("max_message_bytes", 1024, 2**31 - 1),
             ("max_streams_per_connection", 1, 2**31 - 1),
             ("max_requests_per_caller", 1, 1_000_000),
+            ("max_sessions", 1, 1_000_000),
+            ("session_idle_seconds", 0.001, 86_400),
             ("max_connection_age_seconds", 0, 1_000_000),
             ("min_ping_interval_seconds", 0, 86_400),
             ("poll_seconds", 0.1, 86_400),

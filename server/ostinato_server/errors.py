@@ -4,6 +4,8 @@
     ├── Unauthenticated     the call brings no token, or one that is unknown
     ├── PermissionDenied    the caller's role does not go that far
     ├── TooManyCalls        the caller has as many calls under way as it may
+    ├── TooManySessions     the server has as many sessions open as it may
+    ├── SessionExpired      a session's client sent nothing for too long
     ├── InvalidArgument     a field of the request is out of its limits
     ├── ModelNotFound       no model of that name and version is loaded
     ├── BundleNotFound      the repository has no bundle of that name and version
@@ -12,6 +14,7 @@
     ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
     ├── Overloaded          the queue is full; come back after a while
+    ├── DeadlineUnreachable the queue is longer than the request's deadline allows
     ├── Draining            the server is shutting down
     ├── DeadlineExpired     the request's deadline passed before its end
     ├── EngineFault         the model's runtime failed; nothing the caller did
@@ -50,6 +53,26 @@ class TooManyCalls(ServerError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the caller has {limit} calls under way, its limit; retry when one has ended")
         self.limit = limit
+
+
+class TooManySessions(ServerError):
+    """The server has as many sessions open as it may.
+
+    Attributes:
+        limit: How many those are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the server has {limit} sessions open, its limit; retry when one has ended")
+        self.limit = limit
+
+
+class SessionExpired(ServerError):
+    """A session's client sent nothing for too long."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        super().__init__(f"the session expired: nothing came from the client for {idle_seconds:g} s")
+        self.idle_seconds = idle_seconds
 
 
 class InvalidArgument(ServerError):
@@ -137,6 +160,21 @@ class Overloaded(ServerError):
         super().__init__(f"model {model} has {limit} requests running and waiting, its limit; retry later")
         self.model = model
         self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineUnreachable(ServerError):
+    """The request would have to wait, and its deadline would pass before it is done.
+
+    Attributes:
+        retry_after_seconds: When the same deadline is expected to be met.
+    """
+
+    def __init__(self, model: str, wait_seconds: float, remaining_seconds: float, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"model {model} is expected to begin this request in {wait_seconds:.2g} s, too late for its deadline in "
+            f"{remaining_seconds:.2g} s; retry later, or allow more time"
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

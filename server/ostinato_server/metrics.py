@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class ServerMetrics:
         self.calls = histogram(
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
         )
+        self._sessions = gauge("sessions_open", "Sessions that are open, waiting for their client or not.", ())
         self.info = gauge("model_info", "1 for every loaded model.", ModelInfo._fields)
         self.load_seconds = gauge(
             "model_load_seconds", "Time that loading took, for every loaded model.", ("model", "version")
@@ -81,6 +83,10 @@ class ServerMetrics:
     def call_ended(self, method: str, code: str, seconds: float) -> None:
         """A call ended, whatever it asked for."""
         self.calls.labels(method, code).observe(seconds)
+
+    def sessions_open(self, count: int) -> None:
+        """So many sessions are open."""
+        self._sessions.set(count)
 
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""
@@ -145,10 +151,11 @@ class EngineMetrics:
         """A stream gave its first token."""
         self._first_token.observe(seconds)
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        """A step was made."""
-        self._batch.observe(batch)
-        self._step.observe(seconds)
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
+        """Steps were made."""
+        for each in seconds:
+            self._batch.observe(batch)
+            self._step.observe(each)
         if generated:
             self._generated.inc(generated)
         if len(gaps):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +18,10 @@ class Spent:
     count: int = 0
     nanoseconds: int = 0
 
-    def add(self, seconds: float) -> None:
-        """Counts once."""
-        self.count += 1
-        self.nanoseconds += round(seconds * 1e9)
+    def add(self, *seconds: float) -> None:
+        """Counts each."""
+        self.count += len(seconds)
+        self.nanoseconds += round(sum(seconds) * 1e9)
 
 
 @dataclass(slots=True)
@@ -87,8 +87,8 @@ class _CountingObserver:
         self._counts.queued.add(queue_seconds)
         self._observer.admitted(queue_seconds)
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        """A step was made."""
-        self._counts.executed.add(seconds)
-        self._counts.batches.setdefault(batch, Spent()).add(seconds)
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
+        """Steps were made."""
+        self._counts.executed.add(*seconds)
+        self._counts.batches.setdefault(batch, Spent()).add(*seconds)
         self._observer.stepped(batch, seconds, generated, gaps)

@@ -34,7 +34,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_repository(tmp_path_factory.mktemp("repository"))
 
 
-def start_server(repository: Path, log: Path, *flags: str) -> ServerProcess:
+def start_server(repository: Path | str, log: Path, *flags: str) -> ServerProcess:
     command = (
         *OSTINATO,
         "serve",

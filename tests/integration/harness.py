@@ -24,6 +24,7 @@ from ostinato.v1 import generation_pb2_grpc, models_pb2_grpc, sentiment_pb2_grpc
 from ostinato_server.app import Server, start
 from ostinato_server.config import ServerConfig
 from ostinato_server.repository.lifecycle import Lifecycle
+from ostinato_server.repository.remote_url import RemoteUrl
 
 T = TypeVar("T")
 
@@ -121,8 +122,9 @@ class RunningServer(Stubs):
 
 
 @contextmanager
-def serving(repository: Path, **changes: object) -> Iterator[RunningServer]:
+def serving(repository: Path | RemoteUrl | None, **changes: object) -> Iterator[RunningServer]:
     """A server on ports that the kernel chose."""
+    assert repository is not None
     config = ServerConfig(repository=repository, port=0, metrics_port=0)
     server = RunningServer(replace(config, **changes))  # type: ignore[arg-type]
     try:

@@ -15,7 +15,7 @@ from tests.certificates import issue, roots
 from tests.integration.harness import CALL_SECONDS, RunningServer, continued, fold, serving
 
 from ostinato.inference import grpc_service_pb2 as inference_pb2
-from ostinato.v1 import models_pb2, sentiment_pb2, translation_pb2
+from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_client import AsyncClient, Client, PermissionDenied, Unauthenticated, tls_credentials
 from ostinato_client.cli.main import run
 from ostinato_client.statuses import error_from_call
@@ -65,9 +65,11 @@ def stream(service: str, method: str, request: Message) -> Method:
     return call
 
 
-def both(server: RunningServer, sent: tuple[tuple[str, str], ...]) -> object:
-    requests = iter([sentiment_pb2.ClassifyStreamRequest(model="sentiment", text="good")])
-    return list(server.sentiment.ClassifyStream(requests, timeout=CALL_SECONDS, metadata=sent))
+def both(service: str, method: str, *requests: Message) -> Method:
+    def call(server: RunningServer, sent: tuple[tuple[str, str], ...]) -> object:
+        return list(getattr(getattr(server, service), method)(iter(requests), timeout=CALL_SECONDS, metadata=sent))
+
+    return call
 
 
 INFER = inference_pb2.ModelInferRequest(
@@ -89,13 +91,26 @@ def infer_stream(server: RunningServer, sent: tuple[tuple[str, str], ...]) -> ob
 
 METHODS: dict[str, Method] = {
     "/ostinato.v1.GenerationService/Generate": stream("generation", "Generate", continued(3)),
+    "/ostinato.v1.GenerationService/GenerateSession": both(
+        "generation",
+        "GenerateSession",
+        generation_pb2.GenerateSessionRequest(start=generation_pb2.SessionStart(model="char-lm")),
+        generation_pb2.GenerateSessionRequest(turn=generation_pb2.SessionTurn(text="a")),
+    ),
     "/ostinato.v1.SentimentService/Classify": unary(
         "sentiment", "Classify", sentiment_pb2.ClassifyRequest(model="sentiment", text="good")
     ),
     "/ostinato.v1.SentimentService/ClassifyBatch": unary(
         "sentiment", "ClassifyBatch", sentiment_pb2.ClassifyBatchRequest(model="sentiment", texts=["good"])
     ),
-    "/ostinato.v1.SentimentService/ClassifyStream": both,
+    "/ostinato.v1.SentimentService/ClassifyStream": both(
+        "sentiment", "ClassifyStream", sentiment_pb2.ClassifyStreamRequest(model="sentiment", text="good")
+    ),
+    "/ostinato.v1.SentimentService/ClassifyIncremental": both(
+        "sentiment",
+        "ClassifyIncremental",
+        sentiment_pb2.ClassifyIncrementalRequest(model="sentiment", appended_text="good"),
+    ),
     "/ostinato.v1.TranslationService/Translate": stream(
         "translation", "Translate", translation_pb2.TranslateRequest(model="translation-en-fr", text="a", max_tokens=2)
     ),

@@ -214,6 +214,9 @@ def test_request_over_the_bound_is_refused_at_once_with_a_retry_hint(repository:
             generate(small, ask(max_tokens=1))
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert retry_seconds(caught.value) >= 0.05
+        with pytest.raises(grpc.RpcError) as unread:  # no work is spent on what cannot be taken in
+            generate(small, ask(max_tokens=0))
+        assert unread.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         for call in calls:
             call.cancel()
 

@@ -99,20 +99,31 @@ class Connection:
             return Client(
                 self.target,
                 timeout=self.timeout,
-                credentials=self._credentials(),
-                token=self._token(),
+                credentials=self.credentials(),
+                token=self.token(),
                 insecure_token=self.insecure_token,
             )
         except ValueError as error:
             raise click.UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
 
-    def _credentials(self) -> grpc.ChannelCredentials | None:
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """TLS as the options describe it; None for plain text.
+
+        Raises:
+            ValueError: A certificate comes without its key, or a key without its certificate.
+            OSError: A file cannot be read.
+        """
         files = (self.tls_ca, self.tls_cert, self.tls_key)
         if not self.tls and files == (None, None, None):
             return None
         return tls_credentials(ca=self.tls_ca, certificate=self.tls_cert, key=self.tls_key)
 
-    def _token(self) -> str | None:
+    def token(self) -> str | None:
+        """What proves who calls: what the file holds, or else the variable.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         if self.token_file is not None:
             return self.token_file.read_text(encoding="utf-8").strip()
         return os.environ.get(TOKEN_VARIABLE) or None
@@ -120,6 +131,17 @@ class Connection:
 
 def connection_options(command: Callable[..., R]) -> Callable[..., R]:
     """Adds what describes a connection; the command gets ``connect``, which opens a client."""
+
+    @described_connection
+    @functools.wraps(command)
+    def with_client(*args: Any, connection: Connection, **options: Any) -> R:
+        return command(*args, connect=functools.partial(open_client, connection), **options)
+
+    return with_client
+
+
+def described_connection(command: Callable[..., R]) -> Callable[..., R]:
+    """Adds what describes a connection; the command gets ``connection``, and opens what it needs itself."""
 
     @target_option
     @click.option(
@@ -148,7 +170,7 @@ def connection_options(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def with_connection(*args: Any, **options: Any) -> R:
         connection = Connection(**{field.name: options.pop(field.name) for field in fields(Connection)})
-        return command(*args, connect=functools.partial(open_client, connection), **options)
+        return command(*args, connection=connection, **options)
 
     return with_connection
 

@@ -255,6 +255,146 @@ class StoppingParameters(_message.Message):
 Global___StoppingParameters: _TypeAlias = StoppingParameters  # noqa: Y015
 
 @_typing.final
+class GenerateSessionRequest(_message.Message):
+    """One message to a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> Global___SessionStart:
+        """What holds for the whole session; in the first message and no other."""
+
+    @_builtins.property
+    def turn(self) -> Global___SessionTurn:
+        """Text to read, and how to continue it."""
+
+    def __init__(
+        self,
+        *,
+        start: Global___SessionStart | None = ...,
+        turn: Global___SessionTurn | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "start", b"start", "turn", b"turn"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "start", b"start", "turn", b"turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["start", "turn"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___GenerateSessionRequest: _TypeAlias = GenerateSessionRequest  # noqa: Y015
+
+@_typing.final
+class SessionStart(_message.Message):
+    """What holds for a whole session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    INCLUDE_LOGPROBS_FIELD_NUMBER: _builtins.int
+    TOP_ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model to run, "char-lm" for instance."""
+    version: _builtins.int
+    """Version of the model; the newest one that is loaded when absent. The session keeps it to its end."""
+    include_logprobs: _builtins.bool
+    """Send the log-probability of every generated token."""
+    top_alternatives: _builtins.int
+    """Send this many of the most probable tokens beside each generated one; 0 sends none."""
+    priority: Global___Priority.ValueType
+    """Whose turn it is when slots are short; PRIORITY_NORMAL when absent."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+        include_logprobs: _builtins.bool = ...,
+        top_alternatives: _builtins.int = ...,
+        priority: Global___Priority.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "priority", b"priority", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___SessionStart: _TypeAlias = SessionStart  # noqa: Y015
+
+@_typing.final
+class SessionTurn(_message.Message):
+    """One turn of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SAMPLING_FIELD_NUMBER: _builtins.int
+    STOPPING_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Text to read before the model goes on; at most the model's limit, which holds for each turn and not for the
+    session. May be empty to have more generated, but not in the first turn, nor after FINISH_REASON_END_OF_SEQUENCE.
+    """
+    @_builtins.property
+    def sampling(self) -> Global___SamplingParameters:
+        """How the next token is drawn. Positions, which random numbers are keyed by, start at 0 in every turn."""
+
+    @_builtins.property
+    def stopping(self) -> Global___StoppingParameters:
+        """When the turn ends. A max_tokens of 0 reads the text and generates nothing."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        sampling: Global___SamplingParameters | None = ...,
+        stopping: Global___StoppingParameters | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling", "stopping", b"stopping"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling", "stopping", b"stopping", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionTurn: _TypeAlias = SessionTurn  # noqa: Y015
+
+@_typing.final
+class GenerateSessionResponse(_message.Message):
+    """One message of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chunk(self) -> Global___GeneratedChunk:
+        """More text of the turn; positions count from 0 in every turn."""
+
+    @_builtins.property
+    def summary(self) -> Global___GenerationSummary:
+        """The end of the turn."""
+
+    def __init__(
+        self,
+        *,
+        chunk: Global___GeneratedChunk | None = ...,
+        summary: Global___GenerationSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["chunk", "summary"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___GenerateSessionResponse: _TypeAlias = GenerateSessionResponse  # noqa: Y015
+
+@_typing.final
 class GenerateResponse(_message.Message):
     """One message of a generated stream."""
 
@@ -436,6 +576,7 @@ class GenerationSummary(_message.Message):
     GENERATED_TOKENS_FIELD_NUMBER: _builtins.int
     UNKNOWN_TOKENS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    WITHHELD_TEXT_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why it ended."""
     model: _builtins.str
@@ -450,6 +591,8 @@ class GenerationSummary(_message.Message):
     """Tokens generated."""
     unknown_tokens: _builtins.int
     """Prompt tokens that are not in the vocabulary and were read as the unknown token."""
+    withheld_text: _builtins.str
+    """Text that was generated but not sent: the stop text that ended the stream, and what its last token adds after it."""
     @_builtins.property
     def timings(self) -> Global___StreamTimings:
         """Where the time went."""
@@ -465,10 +608,11 @@ class GenerationSummary(_message.Message):
         generated_tokens: _builtins.int = ...,
         unknown_tokens: _builtins.int = ...,
         timings: Global___StreamTimings | None = ...,
+        withheld_text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "generated_tokens", b"generated_tokens", "model", b"model", "prompt_tokens", b"prompt_tokens", "seed", b"seed", "timings", b"timings", "unknown_tokens", b"unknown_tokens", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "generated_tokens", b"generated_tokens", "model", b"model", "prompt_tokens", b"prompt_tokens", "seed", b"seed", "timings", b"timings", "unknown_tokens", b"unknown_tokens", "version", b"version", "withheld_text", b"withheld_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

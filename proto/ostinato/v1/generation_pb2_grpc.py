@@ -40,6 +40,11 @@ class GenerationServiceStub:
                 request_serializer=ostinato_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=ostinato_dot_v1_dot_generation__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.GenerateSession = channel.stream_stream(
+                '/ostinato.v1.GenerationService/GenerateSession',
+                request_serializer=ostinato_dot_v1_dot_generation__pb2.GenerateSessionRequest.SerializeToString,
+                response_deserializer=ostinato_dot_v1_dot_generation__pb2.GenerateSessionResponse.FromString,
+                _registered_method=True)
 
 
 class GenerationServiceServicer:
@@ -58,6 +63,27 @@ class GenerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GenerateSession(self, request_iterator, context):
+        """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
+        state after the one before, so nothing is read twice. The first message is GenerateSessionRequest.start, all others
+        are GenerateSessionRequest.turn. Each turn is answered by any number of GenerateSessionResponse.chunk and then one
+        GenerateSessionResponse.summary. Turns may be sent ahead; they run one after another. The session ends when the
+        client has closed its side and the last turn is answered, or with a status that is not OK.
+
+        A turn gives the very tokens that Generate gives for the whole conversation as its prompt, with the turn's own
+        parameters: all texts fed and generated before it (GenerationSummary.withheld_text included) and then its own.
+        A session that broke is thus taken up by a new one whose first turn's text is the conversation so far. (To the last
+        bit where a token is a character; a text that several tokens spell may be cut differently where two turns meet.)
+
+        NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
+        RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
+        DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
+        longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GenerationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -65,6 +91,11 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=ostinato_dot_v1_dot_generation__pb2.GenerateRequest.FromString,
                     response_serializer=ostinato_dot_v1_dot_generation__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateSession': grpc.stream_stream_rpc_method_handler(
+                    servicer.GenerateSession,
+                    request_deserializer=ostinato_dot_v1_dot_generation__pb2.GenerateSessionRequest.FromString,
+                    response_serializer=ostinato_dot_v1_dot_generation__pb2.GenerateSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -95,6 +126,33 @@ class GenerationService:
             '/ostinato.v1.GenerationService/Generate',
             ostinato_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
             ostinato_dot_v1_dot_generation__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateSession(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/ostinato.v1.GenerationService/GenerateSession',
+            ostinato_dot_v1_dot_generation__pb2.GenerateSessionRequest.SerializeToString,
+            ostinato_dot_v1_dot_generation__pb2.GenerateSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

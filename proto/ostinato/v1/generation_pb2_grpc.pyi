@@ -41,6 +41,23 @@ class GenerationServiceStub:
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
     UNAVAILABLE: the server is draining.
     """
+    GenerateSession: _grpc.StreamStreamMultiCallable[_generation_pb2.GenerateSessionRequest, _generation_pb2.GenerateSessionResponse]
+    """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
+    state after the one before, so nothing is read twice. The first message is GenerateSessionRequest.start, all others
+    are GenerateSessionRequest.turn. Each turn is answered by any number of GenerateSessionResponse.chunk and then one
+    GenerateSessionResponse.summary. Turns may be sent ahead; they run one after another. The session ends when the
+    client has closed its side and the last turn is answered, or with a status that is not OK.
+
+    A turn gives the very tokens that Generate gives for the whole conversation as its prompt, with the turn's own
+    parameters: all texts fed and generated before it (GenerationSummary.withheld_text included) and then its own.
+    A session that broke is thus taken up by a new one whose first turn's text is the conversation so far. (To the last
+    bit where a token is a character; a text that several tokens spell may be cut differently where two turns meet.)
+
+    NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
+    RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
+    DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
+    longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+    """
 
 @_typing.type_check_only
 class GenerationServiceAsyncStub(GenerationServiceStub):
@@ -54,6 +71,23 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
     UNAVAILABLE: the server is draining.
+    """
+    GenerateSession: _aio.StreamStreamMultiCallable[_generation_pb2.GenerateSessionRequest, _generation_pb2.GenerateSessionResponse]  # type: ignore[assignment]
+    """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
+    state after the one before, so nothing is read twice. The first message is GenerateSessionRequest.start, all others
+    are GenerateSessionRequest.turn. Each turn is answered by any number of GenerateSessionResponse.chunk and then one
+    GenerateSessionResponse.summary. Turns may be sent ahead; they run one after another. The session ends when the
+    client has closed its side and the last turn is answered, or with a status that is not OK.
+
+    A turn gives the very tokens that Generate gives for the whole conversation as its prompt, with the turn's own
+    parameters: all texts fed and generated before it (GenerationSummary.withheld_text included) and then its own.
+    A session that broke is thus taken up by a new one whose first turn's text is the conversation so far. (To the last
+    bit where a token is a character; a text that several tokens spell may be cut differently where two turns meet.)
+
+    NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
+    RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
+    DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
+    longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
     """
 
 class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -71,6 +105,29 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
         UNAVAILABLE: the server is draining.
+        """
+
+    @_abc_1.abstractmethod
+    def GenerateSession(
+        self,
+        request_iterator: _MaybeAsyncIterator[_generation_pb2.GenerateSessionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_generation_pb2.GenerateSessionResponse], _abc.AsyncIterator[_generation_pb2.GenerateSessionResponse]]:
+        """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
+        state after the one before, so nothing is read twice. The first message is GenerateSessionRequest.start, all others
+        are GenerateSessionRequest.turn. Each turn is answered by any number of GenerateSessionResponse.chunk and then one
+        GenerateSessionResponse.summary. Turns may be sent ahead; they run one after another. The session ends when the
+        client has closed its side and the last turn is answered, or with a status that is not OK.
+
+        A turn gives the very tokens that Generate gives for the whole conversation as its prompt, with the turn's own
+        parameters: all texts fed and generated before it (GenerationSummary.withheld_text included) and then its own.
+        A session that broke is thus taken up by a new one whose first turn's text is the conversation so far. (To the last
+        bit where a token is a character; a text that several tokens spell may be cut differently where two turns meet.)
+
+        NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
+        RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
+        DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
+        longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
         """
 
 def add_GenerationServiceServicer_to_server(servicer: GenerationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

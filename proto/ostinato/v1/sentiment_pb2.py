@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bostinato/v1/sentiment.proto\x12\x0bostinato.v1\"g\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x42\n\n\x08_version\">\n\x10\x43lassifyResponse\x12*\n\x05score\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.SentimentScore\"m\n\x14\x43lassifyBatchRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\r\n\x05texts\x18\x03 \x03(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x42\n\n\x08_version\"D\n\x15\x43lassifyBatchResponse\x12+\n\x06scores\x18\x01 \x03(\x0b\x32\x1b.ostinato.v1.SentimentScore\"\x81\x01\n\x15\x43lassifyStreamRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\n\n\x08_version\"q\n\x16\x43lassifyStreamResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x17\n\x0fsequence_number\x18\x02 \x01(\x04\x12*\n\x05score\x18\x03 \x01(\x0b\x32\x1b.ostinato.v1.SentimentScore\"\xf5\x01\n\x0eSentimentScore\x12)\n\tsentiment\x18\x01 \x01(\x0e\x32\x16.ostinato.v1.Sentiment\x12\x1c\n\x14positive_probability\x18\x02 \x01(\x02\x12\x1c\n\x14negative_probability\x18\x03 \x01(\x02\x12\x13\n\x0btoken_count\x18\x04 \x01(\r\x12\x16\n\x0eunknown_tokens\x18\x05 \x01(\r\x12/\n\x05trace\x18\x06 \x03(\x0b\x32 .ostinato.v1.SentimentTracePoint\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\r\"B\n\x13SentimentTracePoint\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1c\n\x14positive_probability\x18\x02 \x01(\x02*V\n\tSentiment\x12\x19\n\x15SENTIMENT_UNSPECIFIED\x10\x00\x12\x16\n\x12SENTIMENT_NEGATIVE\x10\x01\x12\x16\n\x12SENTIMENT_POSITIVE\x10\x02\x32\x92\x02\n\x10SentimentService\x12G\n\x08\x43lassify\x12\x1c.ostinato.v1.ClassifyRequest\x1a\x1d.ostinato.v1.ClassifyResponse\x12V\n\rClassifyBatch\x12!.ostinato.v1.ClassifyBatchRequest\x1a\".ostinato.v1.ClassifyBatchResponse\x12]\n\x0e\x43lassifyStream\x12\".ostinato.v1.ClassifyStreamRequest\x1a#.ostinato.v1.ClassifyStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bostinato/v1/sentiment.proto\x12\x0bostinato.v1\"g\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x42\n\n\x08_version\">\n\x10\x43lassifyResponse\x12*\n\x05score\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.SentimentScore\"m\n\x14\x43lassifyBatchRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\r\n\x05texts\x18\x03 \x03(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x42\n\n\x08_version\"D\n\x15\x43lassifyBatchResponse\x12+\n\x06scores\x18\x01 \x03(\x0b\x32\x1b.ostinato.v1.SentimentScore\"\x81\x01\n\x15\x43lassifyStreamRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\rinclude_trace\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\n\n\x08_version\"q\n\x16\x43lassifyStreamResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x17\n\x0fsequence_number\x18\x02 \x01(\x04\x12*\n\x05score\x18\x03 \x01(\x0b\x32\x1b.ostinato.v1.SentimentScore\"\x80\x01\n\x1a\x43lassifyIncrementalRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x1a\n\x12\x64\x65leted_characters\x18\x03 \x01(\r\x12\x15\n\rappended_text\x18\x04 \x01(\tB\n\n\x08_version\"_\n\x1b\x43lassifyIncrementalResponse\x12\x14\n\x0c\x63hange_count\x18\x01 \x01(\x04\x12*\n\x05score\x18\x02 \x01(\x0b\x32\x1b.ostinato.v1.SentimentScore\"\xf5\x01\n\x0eSentimentScore\x12)\n\tsentiment\x18\x01 \x01(\x0e\x32\x16.ostinato.v1.Sentiment\x12\x1c\n\x14positive_probability\x18\x02 \x01(\x02\x12\x1c\n\x14negative_probability\x18\x03 \x01(\x02\x12\x13\n\x0btoken_count\x18\x04 \x01(\r\x12\x16\n\x0eunknown_tokens\x18\x05 \x01(\r\x12/\n\x05trace\x18\x06 \x03(\x0b\x32 .ostinato.v1.SentimentTracePoint\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\r\"B\n\x13SentimentTracePoint\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1c\n\x14positive_probability\x18\x02 \x01(\x02*V\n\tSentiment\x12\x19\n\x15SENTIMENT_UNSPECIFIED\x10\x00\x12\x16\n\x12SENTIMENT_NEGATIVE\x10\x01\x12\x16\n\x12SENTIMENT_POSITIVE\x10\x02\x32\x80\x03\n\x10SentimentService\x12G\n\x08\x43lassify\x12\x1c.ostinato.v1.ClassifyRequest\x1a\x1d.ostinato.v1.ClassifyResponse\x12V\n\rClassifyBatch\x12!.ostinato.v1.ClassifyBatchRequest\x1a\".ostinato.v1.ClassifyBatchResponse\x12]\n\x0e\x43lassifyStream\x12\".ostinato.v1.ClassifyStreamRequest\x1a#.ostinato.v1.ClassifyStreamResponse(\x01\x30\x01\x12l\n\x13\x43lassifyIncremental\x12\'.ostinato.v1.ClassifyIncrementalRequest\x1a(.ostinato.v1.ClassifyIncrementalResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ostinato.v1.sentiment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENTIMENT']._serialized_start=957
-  _globals['_SENTIMENT']._serialized_end=1043
+  _globals['_SENTIMENT']._serialized_start=1185
+  _globals['_SENTIMENT']._serialized_end=1271
   _globals['_CLASSIFYREQUEST']._serialized_start=44
   _globals['_CLASSIFYREQUEST']._serialized_end=147
   _globals['_CLASSIFYRESPONSE']._serialized_start=149
@@ -45,10 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=524
   _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=526
   _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=639
-  _globals['_SENTIMENTSCORE']._serialized_start=642
-  _globals['_SENTIMENTSCORE']._serialized_end=887
-  _globals['_SENTIMENTTRACEPOINT']._serialized_start=889
-  _globals['_SENTIMENTTRACEPOINT']._serialized_end=955
-  _globals['_SENTIMENTSERVICE']._serialized_start=1046
-  _globals['_SENTIMENTSERVICE']._serialized_end=1320
+  _globals['_CLASSIFYINCREMENTALREQUEST']._serialized_start=642
+  _globals['_CLASSIFYINCREMENTALREQUEST']._serialized_end=770
+  _globals['_CLASSIFYINCREMENTALRESPONSE']._serialized_start=772
+  _globals['_CLASSIFYINCREMENTALRESPONSE']._serialized_end=867
+  _globals['_SENTIMENTSCORE']._serialized_start=870
+  _globals['_SENTIMENTSCORE']._serialized_end=1115
+  _globals['_SENTIMENTTRACEPOINT']._serialized_start=1117
+  _globals['_SENTIMENTTRACEPOINT']._serialized_end=1183
+  _globals['_SENTIMENTSERVICE']._serialized_start=1274
+  _globals['_SENTIMENTSERVICE']._serialized_end=1658
 # @@protoc_insertion_point(module_scope)

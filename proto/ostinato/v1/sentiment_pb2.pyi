@@ -238,6 +238,70 @@ class ClassifyStreamResponse(_message.Message):
 Global___ClassifyStreamResponse: _TypeAlias = ClassifyStreamResponse  # noqa: Y015
 
 @_typing.final
+class ClassifyIncrementalRequest(_message.Message):
+    """One change of a text that is being typed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DELETED_CHARACTERS_FIELD_NUMBER: _builtins.int
+    APPENDED_TEXT_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model to run; in the first message, which decides for the stream, and no other."""
+    version: _builtins.int
+    """Version of the model; the newest one that is loaded when absent. In the first message and no other."""
+    deleted_characters: _builtins.int
+    """How many characters (Unicode code points) are taken off the text's end first; at most all."""
+    appended_text: _builtins.str
+    """What is then appended to the text. The whole text keeps to the model's limits."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+        deleted_characters: _builtins.int = ...,
+        appended_text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "appended_text", b"appended_text", "deleted_characters", b"deleted_characters", "model", b"model", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___ClassifyIncrementalRequest: _TypeAlias = ClassifyIncrementalRequest  # noqa: Y015
+
+@_typing.final
+class ClassifyIncrementalResponse(_message.Message):
+    """The score of a text so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    change_count: _builtins.int
+    """How many changes the score takes in: it is that of the text after so many messages."""
+    @_builtins.property
+    def score(self) -> Global___SentimentScore:
+        """The score; absent while the text is empty or blank."""
+
+    def __init__(
+        self,
+        *,
+        change_count: _builtins.int = ...,
+        score: Global___SentimentScore | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_count", b"change_count", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassifyIncrementalResponse: _TypeAlias = ClassifyIncrementalResponse  # noqa: Y015
+
+@_typing.final
 class SentimentScore(_message.Message):
     """What a model thinks of a text."""
 

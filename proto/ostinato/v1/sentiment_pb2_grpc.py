@@ -50,6 +50,11 @@ class SentimentServiceStub:
                 request_serializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamRequest.SerializeToString,
                 response_deserializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamResponse.FromString,
                 _registered_method=True)
+        self.ClassifyIncremental = channel.stream_stream(
+                '/ostinato.v1.SentimentService/ClassifyIncremental',
+                request_serializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalRequest.SerializeToString,
+                response_deserializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalResponse.FromString,
+                _registered_method=True)
 
 
 class SentimentServiceServicer:
@@ -78,6 +83,19 @@ class SentimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClassifyIncremental(self, request_iterator, context):
+        """Follows one text as it is typed: each message changes its end, and the server answers with the score of the text so
+        far. When changes come faster than scores, several are answered by one score; the last change always has one. A
+        score is that of Classify for the same text.
+
+        INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
+        sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
+        SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SentimentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +113,11 @@ def add_SentimentServiceServicer_to_server(servicer, server):
                     servicer.ClassifyStream,
                     request_deserializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamRequest.FromString,
                     response_serializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamResponse.SerializeToString,
+            ),
+            'ClassifyIncremental': grpc.stream_stream_rpc_method_handler(
+                    servicer.ClassifyIncremental,
+                    request_deserializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalRequest.FromString,
+                    response_serializer=ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +202,33 @@ class SentimentService:
             '/ostinato.v1.SentimentService/ClassifyStream',
             ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamRequest.SerializeToString,
             ostinato_dot_v1_dot_sentiment__pb2.ClassifyStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyIncremental(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/ostinato.v1.SentimentService/ClassifyIncremental',
+            ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalRequest.SerializeToString,
+            ostinato_dot_v1_dot_sentiment__pb2.ClassifyIncrementalResponse.FromString,
             options,
             channel_credentials,
             insecure,

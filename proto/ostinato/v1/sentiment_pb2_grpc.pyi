@@ -41,6 +41,15 @@ class SentimentServiceStub:
     """Scores texts as they come. Responses arrive in the order of the requests. A bad text ends the stream with
     INVALID_ARGUMENT after the responses to all requests before it.
     """
+    ClassifyIncremental: _grpc.StreamStreamMultiCallable[_sentiment_pb2.ClassifyIncrementalRequest, _sentiment_pb2.ClassifyIncrementalResponse]
+    """Follows one text as it is typed: each message changes its end, and the server answers with the score of the text so
+    far. When changes come faster than scores, several are answered by one score; the last change always has one. A
+    score is that of Classify for the same text.
+
+    INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
+    sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
+    SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+    """
 
 @_typing.type_check_only
 class SentimentServiceAsyncStub(SentimentServiceStub):
@@ -54,6 +63,15 @@ class SentimentServiceAsyncStub(SentimentServiceStub):
     ClassifyStream: _aio.StreamStreamMultiCallable[_sentiment_pb2.ClassifyStreamRequest, _sentiment_pb2.ClassifyStreamResponse]  # type: ignore[assignment]
     """Scores texts as they come. Responses arrive in the order of the requests. A bad text ends the stream with
     INVALID_ARGUMENT after the responses to all requests before it.
+    """
+    ClassifyIncremental: _aio.StreamStreamMultiCallable[_sentiment_pb2.ClassifyIncrementalRequest, _sentiment_pb2.ClassifyIncrementalResponse]  # type: ignore[assignment]
+    """Follows one text as it is typed: each message changes its end, and the server answers with the score of the text so
+    far. When changes come faster than scores, several are answered by one score; the last change always has one. A
+    score is that of Classify for the same text.
+
+    INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
+    sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
+    SESSION_EXPIRED). UNAVAILABLE: the server is draining.
     """
 
 class SentimentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,6 +101,21 @@ class SentimentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_sentiment_pb2.ClassifyStreamResponse], _abc.AsyncIterator[_sentiment_pb2.ClassifyStreamResponse]]:
         """Scores texts as they come. Responses arrive in the order of the requests. A bad text ends the stream with
         INVALID_ARGUMENT after the responses to all requests before it.
+        """
+
+    @_abc_1.abstractmethod
+    def ClassifyIncremental(
+        self,
+        request_iterator: _MaybeAsyncIterator[_sentiment_pb2.ClassifyIncrementalRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sentiment_pb2.ClassifyIncrementalResponse], _abc.AsyncIterator[_sentiment_pb2.ClassifyIncrementalResponse]]:
+        """Follows one text as it is typed: each message changes its end, and the server answers with the score of the text so
+        far. When changes come faster than scores, several are answered by one score; the last change always has one. A
+        score is that of Classify for the same text.
+
+        INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
+        sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
+        SESSION_EXPIRED). UNAVAILABLE: the server is draining.
         """
 
 def add_SentimentServiceServicer_to_server(servicer: SentimentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,47 +1,106 @@
-"""How many requests a model takes on at once, and when a refused one should come back."""
+"""How many requests a model takes on at once, which can be done in time, and when a refused one may come back."""
 
 from __future__ import annotations
 
-from ostinato_server.errors import Overloaded
+import math
+from collections import Counter
+from collections.abc import Callable
+
+from ostinato_server.engine.drain_rate import DrainRate
+from ostinato_server.engine.request import Priority
+from ostinato_server.errors import DeadlineExpired, DeadlineUnreachable, Overloaded
 
 _SMOOTHING = 0.1
 """Weight of the newest duration in the running mean."""
 
 _SHORTEST_RETRY_SECONDS = 0.05
 
+_MARGIN = 1.2
+"""What a request that has to wait is expected to take at most, as a multiple of the estimate."""
+
 
 class Admission:
-    """Counts the requests of a model and refuses those over its bound.
+    """Counts the requests of a model, and refuses those over its bound and those whose deadline cannot be met.
+
+    A request that finds a free slot is never refused for its deadline: how long it runs is its own affair, and what it
+    was sent until then may be all that was wanted. One that has to wait is refused when the wait and the usual time of
+    a request do not fit into what is left.
 
     Args:
         model: Name of the model, for the error.
         slots: Requests that run at once.
         max_queue: Requests that may wait for a slot.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, model: str, slots: int, max_queue: int) -> None:
+    def __init__(self, model: str, slots: int, max_queue: int, clock: Callable[[], float]) -> None:
         self._model = model
         self._slots = slots
+        self._clock = clock
         self.limit = slots + max_queue
         self.inside = 0
-        self._mean_seconds = 0.0
+        self._classes: Counter[Priority] = Counter()
+        self._drain = DrainRate()
+        self._served_seconds = 0.0
 
-    def enter(self, count: int = 1) -> None:
+    def enter(self, count: int = 1, *, priority: Priority = Priority.NORMAL, deadline: float = math.inf) -> None:
         """Takes requests in.
+
+        Args:
+            count: How many.
+            priority: Their class.
+            deadline: When they must be done, on the clock.
 
         Raises:
             Overloaded: They would exceed the bound; none of them was taken in.
+            DeadlineUnreachable: They would have to wait, and their deadline would pass before they are done.
+            DeadlineExpired: Their deadline has passed already.
         """
+        self.check(count, priority=priority, deadline=deadline)
+        if self.inside <= self._slots < self.inside + count:
+            self._drain.backlogged(self._clock())
+        self.inside += count
+        self._classes[priority] += count
+
+    def check(self, count: int = 1, *, priority: Priority = Priority.NORMAL, deadline: float = math.inf) -> None:
+        """Refuses what `enter` would refuse, before any work is spent on it.
+
+        Raises:
+            Overloaded: As there.
+            DeadlineUnreachable: As there.
+            DeadlineExpired: The deadline has passed already.
+        """
+        now = self._clock()
+        if deadline <= now:
+            raise DeadlineExpired
         if self.inside + count > self.limit:
             raise Overloaded(self._model, self.limit, self.retry_after_seconds())
-        self.inside += count
+        wait = self.wait_seconds(count, priority)
+        late = (wait + self._served_seconds) * _MARGIN - (deadline - now) if wait else 0.0
+        if late > 0:
+            raise DeadlineUnreachable(self._model, wait, deadline - now, max(_SHORTEST_RETRY_SECONDS, late))
 
-    def leave(self, seconds: float) -> None:
-        """Lets one request out that took so long."""
+    def leave(self, priority: Priority, served_seconds: float | None) -> None:
+        """Lets one request out.
+
+        Args:
+            priority: Its class.
+            served_seconds: From its slot to its end; none when it was given up before.
+        """
+        if served_seconds is not None:
+            if self.inside > self._slots:
+                self._drain.served(self._clock())
+            weight = _SMOOTHING if self._served_seconds else 1.0
+            self._served_seconds += weight * (served_seconds - self._served_seconds)
         self.inside -= 1
-        self._mean_seconds += _SMOOTHING * (seconds - self._mean_seconds)
+        self._classes[priority] -= 1
+
+    def wait_seconds(self, count: int, priority: Priority) -> float:
+        """How long the last of so many newcomers is expected to wait; 0 when there is room, or nothing is known yet."""
+        ahead = sum(number for other, number in self._classes.items() if other <= priority)
+        running_behind = min(self._slots, self.inside - ahead)
+        return max(0, ahead + running_behind + count - self._slots) * self._drain.seconds_per_request
 
     def retry_after_seconds(self) -> float:
-        """Time until the queue is expected to be half empty: its half, served ``slots`` at a time."""
-        rounds = max(1.0, (self.limit - self._slots) / 2 / self._slots)
-        return max(_SHORTEST_RETRY_SECONDS, rounds * self._mean_seconds)
+        """Time until the queue is expected to be half empty."""
+        return max(_SHORTEST_RETRY_SECONDS, (self.limit - self._slots) / 2 * self._drain.seconds_per_request)

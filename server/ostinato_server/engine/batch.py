@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from ostinato_server.engine.request import Continuation
 from ostinato_server.engine.sequence import EngineSequence, SavedState, StepResults
 from ostinato_server.engine.uniforms import keyed_uniforms
 from ostinato_server.runtime.base import StepTable
+
+
+class StepRun(NamedTuple):
+    """What several steps drew, a list for each row.
+
+    Attributes:
+        tokens: The tokens of every row, in order.
+        logprobs: Their log-probabilities in nats.
+    """
+
+    tokens: list[list[int]]
+    logprobs: list[list[float]]
 
 
 class Batch:
@@ -59,6 +74,11 @@ class Batch:
         sequence.saved = SavedState(*self._table.read(sequence.rows[0]))
         self.remove(sequence)
 
+    def left_off(self, sequence: EngineSequence) -> Continuation:
+        """Where a stream of one lane is: what it has read, and what it reads next."""
+        state, _ = self._table.read(sequence.rows[0])
+        return Continuation(state, tuple(sequence.next_tokens))
+
     def step(self) -> StepResults:
         """Advances every row by one step; the drawn token becomes the next one read."""
         count = len(self._rows)
@@ -69,6 +89,15 @@ class Batch:
         columns["token"][:count] = arrays["next_token"]
         self._positions[:count] += np.uint64(1)
         return StepResults(arrays["next_token"].tolist(), arrays["logprob"].tolist(), arrays)
+
+    def run(self, steps: int) -> StepRun:
+        """Advances every row by several steps, each row reading what was drawn for it."""
+        count = len(self._rows)
+        positions = self._positions[:count]
+        later = positions + np.arange(steps, dtype=np.uint64)[:, np.newaxis]
+        tokens, logprobs = self._table.run(count, keyed_uniforms(self._seeds[:count], later))
+        positions += np.uint64(steps)
+        return StepRun(tokens.T.tolist(), logprobs.T.tolist())
 
     def redirect(self, sequence: EngineSequence) -> None:
         """Lets a stream read something else than what was drawn, each lane on the state of the lane it chose."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.observer import EngineObserver
+from ostinato_server.engine.request import Priority
 from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import DeadlineExpired, EngineFault
 from ostinato_server.runtime.base import GraphRunner
@@ -92,7 +93,7 @@ class ClassifyEngine(Worker):
             for row, text in enumerate(batch):
                 tokens[row, : len(text.tokens)] = text.tokens
             probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
-            self._observer.stepped(len(batch), self._clock() - started, 0, np.zeros(0))
+            self._observer.stepped(len(batch), [self._clock() - started], 0, np.zeros(0))
             self._deliver(list(zip(batch, probabilities, strict=True)))
             self._running = []
         self._observer.load(0, len(self._waiting), 0)
@@ -169,21 +170,23 @@ class ClassifyClient:
 
         Raises:
             Overloaded: The queue is full; none of the texts was taken.
+            DeadlineUnreachable: It is too long for the deadline; none of the texts was taken.
             DeadlineExpired: The deadline passed first.
             EngineFault: The runtime failed.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
         loop = asyncio.get_running_loop()
         now = self._clock()
-        self.admission.enter(len(texts))
+        self.admission.enter(len(texts), deadline=deadline)
         batch = [Classification(tokens, deadline, now, loop.create_future()) for tokens in texts]
         try:
             self._engine.post(batch)
             return list(await asyncio.gather(*(text.result for text in batch)))
         finally:
             for text in batch:
+                served = text.result.done() and not text.result.cancelled() and text.result.exception() is None
                 text.result.cancel()
-                self.admission.leave(self._clock() - now)
+                self.admission.leave(Priority.NORMAL, 0.0 if served else None)
 
 
 def _hand_out(outcomes: list[Outcome]) -> None:

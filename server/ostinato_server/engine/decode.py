@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato_server.engine.batch import Batch
 from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import Preparation
-from ostinato_server.engine.request import Finished, FinishReason
+from ostinato_server.engine.request import Continuation, Finished, FinishReason, GeneratedToken
 from ostinato_server.engine.scheduler import Scheduler
 from ostinato_server.engine.sequence import EngineSequence
 from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import DeadlineExpired, EngineFault
+
+LONGEST_RUN = 16
+"""Steps in a row that nobody looks at; a stream that ends among them takes its row through the rest in vain."""
+
+LONGEST_WAIT = 5e-3
+"""Seconds that a run of several steps is meant to take at most: a newcomer, and a slot given up, wait for its end."""
 
 
 class Submit(NamedTuple):
@@ -36,6 +44,29 @@ class Grant(NamedTuple):
 
     stream_id: int
     credit: int
+
+
+class _Tally:
+    """What the streams of a batch were given by some steps.
+
+    Attributes:
+        counts: Tokens of each stream that was given any.
+        since_last: Seconds from each such stream's last token to the first of these.
+    """
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.since_last: list[float] = []
+
+    @property
+    def generated(self) -> int:
+        """Tokens together."""
+        return sum(self.counts)
+
+    def gaps(self, durations: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Seconds before each token, given those between the ends of the steps."""
+        later = np.array(self.counts)[:, np.newaxis] > np.arange(1, len(durations) + 1)
+        return np.concatenate([self.since_last, np.broadcast_to(durations, later.shape)[later]])
 
 
 class DecodeEngine(Worker):
@@ -73,6 +104,8 @@ class DecodeEngine(Worker):
         self._deliver = deliver
         self._observer = observer
         self._clock = clock
+        self._step_seconds = 0.0
+        """What a step took last."""
 
     def handle(self, message: object) -> None:
         """Takes a message."""
@@ -98,7 +131,10 @@ class DecodeEngine(Worker):
         self._admit()
         if len(self._preparation):
             for sequence in self._preparation.advance(busy=len(self._batch) > 0):
-                self._batch.add(sequence)
+                if sequence.satisfied:
+                    self._end(sequence, FinishReason.LENGTH, (), self._clock())
+                else:
+                    self._batch.add(sequence)
         if len(self._batch):
             self._step()
         self._flush(idle=not len(self._batch))
@@ -128,35 +164,60 @@ class DecodeEngine(Worker):
             self._preparation.begin(sequence)
 
     def _step(self) -> None:
+        """Makes one step, or several where nothing can come between them."""
         started = self._clock()
         rows = len(self._batch)
-        results = self._batch.step()
-        now = self._clock()
+        sequences = list(self._batch.sequences.values())
         # All streams read their results before any of them leaves its row.
-        accepted = [(sequence, sequence.accept(results)) for sequence in self._batch.sequences.values()]
-        gaps: list[float] = []
-        generated = 0
-        for sequence, reason in accepted:
-            tokens, sequence.outbox = sequence.outbox, []
-            first = not sequence.first_token_at
-            if tokens:
-                generated += len(tokens)
-                if first:
-                    sequence.first_token_at = now
-                    self._observer.first_token(now - sequence.arrival)
-                else:
-                    gaps.append(now - sequence.last_token_at)
-                sequence.last_token_at = now
-            if reason is not None:
-                self._drop(sequence)
-                self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now))
-                continue
-            if sequence.steered:  # a beam, or a prompt that is read in steps
-                self._batch.redirect(sequence)
-            if tokens:
-                self._outbox.add(sequence.id, tokens, first=first)
-                self._charge(sequence, len(tokens))
-        self._observer.stepped(rows, now - started, generated, np.array(gaps))
+        if not len(self._preparation) and all(sequence.steady for sequence in sequences):
+            steps = min(self._steps_ahead(started), max(sequence.left for sequence in sequences))
+            for sequence in sequences:
+                overruns = sequence.keeps_state and sequence.may_end_before(steps)
+                sequence.before_run = self._batch.left_off(sequence) if overruns else None
+            run = self._batch.run(steps)
+            ends = np.linspace(started, self._clock(), steps + 1)[1:].tolist()
+            reasons = [
+                sequence.accept_run(run.tokens[sequence.rows[0]], run.logprobs[sequence.rows[0]])
+                for sequence in sequences
+            ]
+        else:
+            results = self._batch.step()
+            ends = [self._clock()]
+            reasons = [sequence.accept(results) for sequence in sequences]
+        self._step_seconds = (ends[-1] - started) / len(ends)
+        tally = _Tally()
+        for sequence, reason in zip(sequences, reasons, strict=True):
+            self._settle(sequence, reason, ends, tally)
+        durations = np.diff(ends, prepend=started)
+        self._observer.stepped(rows, durations.tolist(), tally.generated, tally.gaps(durations[1:]))
+
+    def _steps_ahead(self, now: float) -> int:
+        """Steps to make in a row: up to the first after which tokens go out, as long as no message waits too long."""
+        until = min(self._outbox.paid_at, self._scheduler.next_deadline, now + LONGEST_WAIT)
+        if self._step_seconds <= 0 or until <= now:
+            return 1
+        return min(math.ceil((until - now) / self._step_seconds), LONGEST_RUN)
+
+    def _settle(self, sequence: EngineSequence, reason: FinishReason | None, ends: list[float], tally: _Tally) -> None:
+        """Sends what a stream was given, and lets it leave where it has ended or its reader lags."""
+        tokens, sequence.outbox = sequence.outbox, []
+        first = not sequence.first_token_at
+        if tokens:
+            if first:
+                sequence.first_token_at = ends[0]
+                self._observer.first_token(ends[0] - sequence.arrival)
+            else:
+                tally.since_last.append(ends[0] - sequence.last_token_at)
+            tally.counts.append(len(tokens))
+            sequence.last_token_at = ends[-1]
+        if reason is not None:
+            self._end(sequence, reason, tokens, ends[-1])
+            return
+        if sequence.steered:  # a beam, or a prompt that is read in steps
+            self._batch.redirect(sequence)
+        if tokens:
+            self._outbox.add(sequence.id, tokens, first=first)
+            self._charge(sequence, len(tokens))
 
     def _charge(self, sequence: EngineSequence, tokens: int) -> None:
         """Takes tokens off a reader's credit; a stream whose reader lags behind leaves the batch."""
@@ -165,6 +226,20 @@ class DecodeEngine(Worker):
         if left <= 0:
             self._batch.park(sequence)
             self._scheduler.park(sequence)
+
+    def _end(
+        self, sequence: EngineSequence, reason: FinishReason, tokens: Sequence[GeneratedToken], now: float
+    ) -> None:
+        """Ends a stream that has come to its end; its state goes out with it if another is to go on from there."""
+        continuation = self._left_off(sequence) if sequence.keeps_state else None
+        self._drop(sequence)
+        self._outbox.end(sequence.id, tokens, self._summary(sequence, reason, now, continuation))
+
+    def _left_off(self, sequence: EngineSequence) -> Continuation:
+        """Where a stream that has ended is gone on from."""
+        if sequence.saved is not None:  # it never came into the batch
+            return Continuation(sequence.saved.state, tuple(sequence.next_tokens))
+        return sequence.before_run or self._batch.left_off(sequence)
 
     def _drop(self, sequence: EngineSequence) -> None:
         self._scheduler.remove(sequence.id)
@@ -179,7 +254,9 @@ class DecodeEngine(Worker):
             self._deliver(deliveries)
 
     @staticmethod
-    def _summary(sequence: EngineSequence, reason: FinishReason, now: float) -> Finished:
+    def _summary(
+        sequence: EngineSequence, reason: FinishReason, now: float, continuation: Continuation | None
+    ) -> Finished:
         first = sequence.first_token_at or now
         return Finished(
             reason=reason,
@@ -188,4 +265,6 @@ class DecodeEngine(Worker):
             queue_seconds=sequence.admitted_at - sequence.arrival,
             first_token_seconds=first - sequence.arrival,
             total_seconds=now - sequence.arrival,
+            withheld=sequence.withheld,
+            continuation=continuation,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +21,11 @@ class EngineObserver(Protocol):
     def first_token(self, seconds: float) -> None:
         """A stream gave its first token so long after its arrival."""
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        """One step of ``batch`` rows gave ``generated`` tokens; ``gaps`` are seconds since each stream's last one."""
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
+        """Steps of ``batch`` rows took so many seconds each and gave ``generated`` tokens together.
+
+        ``gaps`` are the seconds between each token and its stream's last one.
+        """
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         """So many requests run, wait for a slot, and wait for their reader."""

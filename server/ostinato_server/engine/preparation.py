@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from ostinato_server.engine.request import Continuation
 from ostinato_server.engine.sequence import EngineSequence, SampledSequence, SavedState
 from ostinato_server.runtime.base import FloatArray, GraphRunner
 
 STEPPED_PROMPT = 4
 """Prompts up to this many tokens are read in the batch, a step each: a prefill call costs more than it saves."""
 
-BUSY_CHUNK = 32
-"""Prompt tokens read in one go while other streams wait for their next token."""
+SHORT_PROMPT = 32
+"""Prompts with up to this many tokens left are read several in one go, at every turn."""
+
+PROMPT_BATCH = 16
+"""Short prompts read in one go."""
+
+BUSY_CHUNK = 8
+"""Tokens of a long prompt read in one go while other streams wait for their next token."""
+
+BUSY_SHARE = 1 / 6
+"""Part of the time that long prompts may take, and get, while other streams wait."""
 
 IDLE_CHUNK = 512
-"""Prompt tokens read in one go when nobody waits."""
+"""Tokens of a long prompt read in one go when nobody waits."""
 
 ENCODER_BATCH = 16
 """Sentences encoded in one go."""
@@ -46,6 +58,21 @@ class Preparation(Protocol):
         """
 
 
+@dataclass(slots=True, eq=False)
+class _Prompt:
+    """A prompt on its way into the state.
+
+    Attributes:
+        sequence: Whose it is.
+        rest: Tokens still to be read; the last one is left to the first step.
+        state: What was read so far, each tensor (1, …).
+    """
+
+    sequence: SampledSequence
+    rest: list[int]
+    state: list[FloatArray]
+
+
 class PromptReading:
     """Reads prompts into the recurrent state, in whole-sequence chunks where the bundle has a prefill graph.
 
@@ -53,56 +80,86 @@ class PromptReading:
         prefill: The graph (tokens (B, T), state…) → next state…; none to read every prompt in steps.
         state_shapes: Shape of each state tensor without the batch axis.
         start_id: Token put before every prompt, if the model was trained with one.
+        clock: Seconds, monotonic.
     """
 
     def __init__(
-        self, prefill: GraphRunner | None, state_shapes: tuple[tuple[int, ...], ...], start_id: int | None
+        self,
+        prefill: GraphRunner | None,
+        state_shapes: tuple[tuple[int, ...], ...],
+        start_id: int | None,
+        clock: Callable[[], float],
     ) -> None:
         self._prefill = prefill
         self._state_shapes = state_shapes
         self._start = () if start_id is None else (start_id,)
-        self._reading: deque[tuple[SampledSequence, list[int], list[FloatArray]]] = deque()
+        self._clock = clock
+        self._short: deque[_Prompt] = deque()
+        self._long: deque[_Prompt] = deque()
         self._ready: list[EngineSequence] = []
+        self._resumes_at = 0.0
+        """When a long prompt may be read on while others wait."""
 
     def __len__(self) -> int:
         """Prompts being read."""
-        return len(self._reading) + len(self._ready)
+        return len(self._short) + len(self._long) + len(self._ready)
 
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
         assert isinstance(sequence, SampledSequence)  # noqa: S101 (only such streams have prompts)
-        prompt = [*self._start, *sequence.source]
-        if self._prefill is None or len(prompt) <= STEPPED_PROMPT:
-            sequence.next_tokens = prompt[:1]
-            sequence.unread = prompt[:0:-1]
-            self._ready.append(sequence)
-            return
-        state = [np.zeros((1, *shape), np.float32) for shape in self._state_shapes]
-        self._reading.append((sequence, prompt, state))
+        before = sequence.after or Continuation((), self._start)
+        zeros = (np.zeros(shape, np.float32) for shape in self._state_shapes)
+        state = [tensor[np.newaxis] for tensor in before.state or zeros]
+        self._place(_Prompt(sequence, [*before.pending, *sequence.source], state))
 
     def discard(self, sequence: EngineSequence) -> None:
         """Drops a stream that has ended meanwhile."""
-        self._reading = deque(entry for entry in self._reading if entry[0] is not sequence)
+        self._short = deque(prompt for prompt in self._short if prompt.sequence is not sequence)
+        self._long = deque(prompt for prompt in self._long if prompt.sequence is not sequence)
         self._ready = [other for other in self._ready if other is not sequence]
 
     def advance(self, busy: bool) -> list[EngineSequence]:
-        """Reads a chunk of the oldest prompt; the last token of a prompt is left to the first step."""
+        """Reads on in the short prompts that have waited longest, and in the oldest long one when it is its turn."""
+        if self._short:
+            busy = True
+            batch = [self._short.popleft() for _ in range(min(PROMPT_BATCH, len(self._short)))]
+            self._read(batch, min(len(prompt.rest) for prompt in batch) - 1)
+            for prompt in batch:
+                self._place(prompt)
+        if self._long and not (busy and self._clock() < self._resumes_at):
+            started = self._clock()
+            prompt = self._long[0]
+            self._read([prompt], min(BUSY_CHUNK if busy else IDLE_CHUNK, len(prompt.rest) - 1))
+            if len(prompt.rest) <= SHORT_PROMPT:
+                self._place(self._long.popleft())
+            now = self._clock()
+            self._resumes_at = now + (now - started) * (1 / BUSY_SHARE - 1)
         ready, self._ready = self._ready, []
-        if self._reading and self._prefill is not None:
-            sequence, prompt, state = self._reading.popleft()
-            chunk = min(BUSY_CHUNK if busy else IDLE_CHUNK, len(prompt) - 1)
-            tokens = np.array([prompt[:chunk]], np.int64)
-            inputs = {f"state_{index}": tensor for index, tensor in enumerate(state)}
-            results = self._prefill.run({"tokens": tokens, **inputs})
-            state = [results[f"next_state_{index}"] for index in range(len(state))]
-            rest = prompt[chunk:]
-            if len(rest) > 1:
-                self._reading.appendleft((sequence, rest, state))
-            else:
-                sequence.saved = SavedState(tuple(tensor[0] for tensor in state))
-                sequence.next_tokens = rest
-                ready.append(sequence)
         return ready
+
+    def _read(self, prompts: list[_Prompt], count: int) -> None:
+        """Reads so many tokens of each prompt."""
+        assert self._prefill is not None  # noqa: S101 (without it every prompt is read in steps)
+        tokens = np.array([prompt.rest[:count] for prompt in prompts], np.int64)
+        states = zip(*(prompt.state for prompt in prompts), strict=True)
+        inputs = {f"state_{index}": np.concatenate(rows) for index, rows in enumerate(states)}
+        results = self._prefill.run({"tokens": tokens, **inputs})
+        for row, prompt in enumerate(prompts):
+            prompt.rest = prompt.rest[count:]
+            prompt.state = [results[f"next_state_{index}"][row : row + 1] for index in range(len(prompt.state))]
+
+    def _place(self, prompt: _Prompt) -> None:
+        """Puts a prompt where it is read on; one that is nearly through reads its last tokens in the batch."""
+        if self._prefill is None or len(prompt.rest) <= STEPPED_PROMPT:
+            sequence = prompt.sequence
+            sequence.next_tokens = prompt.rest[:1]
+            sequence.unread = prompt.rest[:0:-1]
+            sequence.saved = SavedState(tuple(tensor[0] for tensor in prompt.state))
+            self._ready.append(sequence)
+        elif len(prompt.rest) <= SHORT_PROMPT:
+            self._short.append(prompt)
+        else:
+            self._long.append(prompt)
 
 
 class SourceEncoding:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato_server.runtime.base import FloatArray
+
 
 class Priority(IntEnum):
     """Classes of requests; a lower number goes first."""
@@ -48,15 +50,30 @@ class SamplingParameters:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a stream left off, for another one to go on from.
+
+    Attributes:
+        state: The state of its row, an array per tensor without the batch axis; none at all for zeros.
+        pending: Tokens that the text has and the state has not read yet.
+    """
+
+    state: tuple[FloatArray, ...]
+    pending: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """A prompt to continue.
 
     Attributes:
-        prompt: Token ids, at least one.
+        prompt: Token ids; at least one, or one that is pending.
+        after: What the prompt follows on; the start of a text when None.
+        keeps_state: Whether another stream goes on where this one ends.
         resumed: Token ids generated before the stream broke; fewer than ``max_tokens``, in which they count.
         sampling: How the next token is drawn.
-        max_tokens: The most tokens to generate, at least one.
+        max_tokens: The most tokens to generate; 0 only reads the prompt, for who keeps the state.
         stop: Texts that end the stream, each not empty.
         top_alternatives: How many of the most probable tokens to give with each token.
         deadline: When it must be done, on the engine's clock.
@@ -64,6 +81,8 @@ class GenerationRequest:
     """
 
     prompt: tuple[int, ...]
+    after: Continuation | None = None
+    keeps_state: bool = False
     resumed: tuple[int, ...] = ()
     sampling: SamplingParameters
     max_tokens: int
@@ -140,6 +159,8 @@ class Finished:
         queue_seconds: From arrival to a slot.
         first_token_seconds: From arrival to the first token.
         total_seconds: From arrival to the end.
+        withheld: Text that was generated and not sent: a stop text, and what its last token adds to it.
+        continuation: Where another stream may go on, if that was asked for.
     """
 
     reason: FinishReason
@@ -148,3 +169,5 @@ class Finished:
     queue_seconds: float
     first_token_seconds: float
     total_seconds: float
+    withheld: str = ""
+    continuation: Continuation | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
@@ -107,6 +108,11 @@ class Scheduler(Generic[S]):
     def get(self, stream_id: int) -> S | None:
         """The stream of that id; none when it has ended."""
         return self._alive.get(stream_id)
+
+    @property
+    def next_deadline(self) -> float:
+        """When `expired` has to be asked next; infinite when no stream is left."""
+        return self._deadlines[0][0] if self._deadlines else math.inf
 
     def expired(self, now: float) -> Iterator[S]:
         """Yields the streams whose deadline has passed; the caller removes them."""

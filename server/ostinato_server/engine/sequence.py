@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from ostinato_server.engine.beam import BeamSearch
 from ostinato_server.engine.request import (
     Alternative,
+    Continuation,
     FinishReason,
     GeneratedToken,
     GenerationRequest,
@@ -66,17 +69,31 @@ class EngineSequence(Protocol):
     sampling: SamplingParameters
     steered: bool
     """Whether it reads something else next than what was drawn for it."""
+    steady: bool
+    """Whether it may make several steps before `accept_run` sees them: it reads what is drawn, and needs no arrays."""
     position: int
     """Position of the token to be drawn next."""
+    left: int
+    """The most tokens that it may still be given."""
     saved: SavedState | None
+    before_run: Continuation | None
+    """Where it was before a run that might go beyond its end; once it has ended in there, with what it was given."""
     outbox: list[GeneratedToken]
     generated: int
     score: float
     source: tuple[int, ...]
     """Tokens to read before the first step."""
+    keeps_state: bool
+    """Whether its state is wanted when it has ended."""
+    withheld: str
+    """Text that was generated and is not sent."""
     admitted_at: float
     first_token_at: float
     last_token_at: float
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether it has all that it wants without another step."""
 
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step; tokens to send go into ``outbox``.
@@ -85,6 +102,12 @@ class EngineSequence(Protocol):
             Why the stream has ended, if it has.
         """
 
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """Takes what several steps drew for a steady stream; what was drawn after its end is left aside."""
+
+    def may_end_before(self, steps: int) -> bool:
+        """Whether a run of so many steps may go beyond its end."""
+
 
 class _Stream:
     """What all streams keep."""
@@ -92,7 +115,13 @@ class _Stream:
     width = 1
 
     def __init__(
-        self, stream_id: int, source: tuple[int, ...], deadline: float, standing: Standing, arrival: float
+        self,
+        stream_id: int,
+        source: tuple[int, ...],
+        max_tokens: int,
+        deadline: float,
+        standing: Standing,
+        arrival: float,
     ) -> None:
         self.id = stream_id
         self.source = source
@@ -105,14 +134,29 @@ class _Stream:
         self.next_tokens: list[int] = []
         self.reorder: list[int] | None = None
         self.steered = True
+        self.steady = False
         self.position = 0
+        self.left = max_tokens
         self.saved: SavedState | None = None
+        self.before_run: Continuation | None = None
         self.outbox: list[GeneratedToken] = []
         self.generated = 0
         self.score = 0.0
+        self.keeps_state = False
+        self.withheld = ""
         self.admitted_at = 0.0
         self.first_token_at = 0.0
         self.last_token_at = 0.0
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether it has all that it wants without another step."""
+        return False
+
+    def may_end_before(self, steps: int) -> bool:
+        """Whether a run of so many steps may go beyond its end; there are no runs for what looks at every step."""
+        del steps
+        return False
 
 
 class SampledSequence(_Stream):
@@ -135,50 +179,88 @@ class SampledSequence(_Stream):
         end_id: int | None,
     ) -> None:
         source = request.prompt + request.resumed if isinstance(request, GenerationRequest) else request.source
-        super().__init__(stream_id, source, request.deadline, request.standing, arrival)
+        super().__init__(stream_id, source, request.max_tokens, request.deadline, request.standing, arrival)
         self._detokenize = detokenize
         self._end_id = -1 if end_id is None else end_id
-        self._max_tokens = request.max_tokens
         self._alternatives = 0
         self._stop: StopFilter | None = None
         self._attention = False
         self.unread: list[int] = []
         """Prompt tokens still to be read in steps, last first."""
+        self.after: Continuation | None = None
         if isinstance(request, GenerationRequest):
+            self.after = request.after
+            self.keeps_state = request.keeps_state
             self.position = self.generated = len(request.resumed)
+            self.left -= self.generated
             self.sampling = request.sampling
             self._alternatives = request.top_alternatives
             self._stop = StopFilter(request.stop) if request.stop else None
         else:
             self._attention = request.include_attention
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether it only wanted its prompt read, and that is done."""
+        return not self.left and not self.unread
+
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step."""
         if self.unread:
             self.next_tokens = [self.unread.pop()]
-            return None
+            return FinishReason.LENGTH if self.satisfied else None
         row = self.rows[0]
+        self.before_run = None
         self.steered = False
-        token_id = results.tokens[row]
-        logprob = results.logprobs[row]
+        self.steady = not (self._alternatives or self._attention)
+        return self._take(results.tokens[row], results.logprobs[row], results.arrays)
+
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """Takes what several steps drew."""
+        if self._stop is not None or self._end_id in tokens or len(tokens) >= self.left:
+            generated = self.generated
+            for token_id, logprob in zip(tokens, logprobs, strict=True):
+                reason = self._take(token_id, logprob)
+                if reason is not None:
+                    if self.before_run is not None:
+                        state, pending = self.before_run.state, self.before_run.pending
+                        self.before_run = Continuation(state, (*pending, *tokens[: self.generated - generated]))
+                    return reason
+            return None
+        self.score = functools.reduce(operator.add, logprobs, self.score)
+        self.position += len(tokens)
+        self.generated += len(tokens)
+        self.left -= len(tokens)
+        self.next_tokens[0] = tokens[-1]
+        self.outbox.extend(map(GeneratedToken, tokens, map(self._detokenize, tokens), logprobs))
+        return None
+
+    def may_end_before(self, steps: int) -> bool:
+        """Whether a run of so many steps may go beyond its end."""
+        return self._stop is not None or self._end_id >= 0 or self.left < steps
+
+    def _take(self, token_id: int, logprob: float, arrays: Mapping[str, Array] | None = None) -> FinishReason | None:
         self.score += logprob
         self.position += 1
         if token_id == self._end_id:
             self._flush()
+            self.next_tokens = []  # what ends a text is no part of it
             return FinishReason.END_OF_SEQUENCE
-        self.next_tokens = [token_id]
+        self.next_tokens[0] = token_id
         self.generated += 1
+        self.left -= 1
         token = GeneratedToken(token_id, self._detokenize(token_id), logprob)
-        if self._alternatives or self._attention:
-            token = self._with_details(token, row, results.arrays)
+        if arrays is not None and not self.steady:
+            token = self._with_details(token, self.rows[0], arrays)
         if self._stop is None:
             self.outbox.append(token)
         else:
             safe, stopped = self._stop.push(token)
             self.outbox.extend(safe)
             if stopped:
+                self.withheld = self._stop.withheld
                 return FinishReason.STOP
-        if self.generated >= self._max_tokens:
+        if not self.left:
             self._flush()
             return FinishReason.LENGTH
         return None
@@ -213,7 +295,7 @@ class BeamSequence(_Stream):
     def __init__(
         self, stream_id: int, request: TranslationRequest, arrival: float, detokenize: Detokenizer, end_id: int
     ) -> None:
-        super().__init__(stream_id, request.source, request.deadline, request.standing, arrival)
+        super().__init__(stream_id, request.source, request.max_tokens, request.deadline, request.standing, arrival)
         self.width = request.beam_size
         self._detokenize = detokenize
         self._attention = request.include_attention
@@ -234,6 +316,14 @@ class BeamSequence(_Stream):
         unchanged = survivors.sources == list(range(self.width))
         self.reorder = None if unchanged else survivors.sources
         return None
+
+    def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
+        """A search looks at every step.
+
+        Raises:
+            NotImplementedError: Always; it is never steady.
+        """
+        raise NotImplementedError
 
     def _finish(self) -> FinishReason:
         best = self._search.best()

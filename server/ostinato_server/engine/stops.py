@@ -18,6 +18,8 @@ class StopFilter:
         self._stop = tuple(stop)
         self._held: list[GeneratedToken] = []
         self._text = ""
+        self.withheld = ""
+        """Once a stop text was completed: what was generated from its start on, which is not sent."""
 
     def push(self, token: GeneratedToken) -> tuple[list[GeneratedToken], bool]:
         """Takes a token.
@@ -30,6 +32,7 @@ class StopFilter:
         self._text += token.text
         found = [index for index in (self._text.find(stop) for stop in self._stop) if index >= 0]
         if found:
+            self.withheld = self._text[min(found) :]
             return self._release(min(found), shorten=True), True
         return self._release(len(self._text) - self._longest_beginning(), shorten=False), False
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
 from ostinato_server.engine.outbox import Delivery
-from ostinato_server.engine.request import Finished, GeneratedToken
+from ostinato_server.engine.request import Finished, GeneratedToken, Priority
 from ostinato_server.engine.sequence import EngineSequence
 
 
@@ -19,12 +19,14 @@ class TokenStream:
 
     Args:
         stream_id: The engine's id of the stream.
+        priority: Its class.
         window: Tokens that may wait here before the engine parks the stream.
         post: Sends a message to the engine.
     """
 
-    def __init__(self, stream_id: int, window: int, post: Callable[[object], None]) -> None:
+    def __init__(self, stream_id: int, priority: Priority, window: int, post: Callable[[object], None]) -> None:
         self.id = stream_id
+        self.priority = priority
         self.finished: Finished | None = None
         """How the stream ended; set once the last tokens were read."""
         self._window = window
@@ -61,6 +63,11 @@ class TokenStream:
         if delivery.end is not None:
             self._end = delivery.end
         self._arrival.set()
+
+    @property
+    def served_seconds(self) -> float | None:
+        """From its slot to its end; none when it did not come to one."""
+        return self._end.total_seconds - self._end.queue_seconds if isinstance(self._end, Finished) else None
 
     @property
     def ended(self) -> bool:
@@ -108,27 +115,29 @@ class DecodeClient:
         """
         return OpenStream(self, make)
 
-    def begin(self, make: Callable[[int, float], EngineSequence]) -> tuple[TokenStream, float]:
-        """Hands a sequence to the engine; gives its stream and the time of arrival.
+    def begin(self, make: Callable[[int, float], EngineSequence]) -> TokenStream:
+        """Hands a sequence to the engine and gives its stream.
 
         Raises:
             Overloaded: The queue is full.
+            DeadlineUnreachable: It is too long for the sequence's deadline.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
         now = self._clock()
         sequence = make(next(self._ids), now)
-        self.admission.enter()
-        stream = TokenStream(sequence.id, self._window, self._engine.post)
+        priority = Priority(sequence.priority)
+        self.admission.enter(priority=priority, deadline=sequence.deadline)
+        stream = TokenStream(sequence.id, priority, self._window, self._engine.post)
         self._streams[sequence.id] = stream
         self._engine.post(Submit(sequence, self._window))
-        return stream, now
+        return stream
 
-    def end(self, stream: TokenStream, arrival: float) -> None:
-        """Forgets a stream; the engine frees its slot before the next step if it still runs."""
+    def end(self, stream: TokenStream) -> None:
+        """Forgets a stream; if it still runs, the engine frees its slot after the steps that it is making."""
         del self._streams[stream.id]
         if not stream.ended and self._engine is not None:
             self._engine.post(Cancel(stream.id))
-        self.admission.leave(self._clock() - arrival)
+        self.admission.leave(stream.priority, stream.served_seconds)
 
     def _hand_out(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
@@ -144,15 +153,15 @@ class OpenStream:
         self._client = client
         self._make = make
         self._stream: TokenStream | None = None
-        self._arrival = 0.0
 
     async def __aenter__(self) -> TokenStream:
         """Submits the request.
 
         Raises:
             Overloaded: The queue is full.
+            DeadlineUnreachable: It is too long for the request's deadline.
         """
-        self._stream, self._arrival = self._client.begin(self._make)
+        self._stream = self._client.begin(self._make)
         return self._stream
 
     async def __aexit__(
@@ -160,4 +169,4 @@ class OpenStream:
     ) -> None:
         """Cancels what still runs."""
         if self._stream is not None:
-            self._client.end(self._stream, self._arrival)
+            self._client.end(self._stream)

@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from ostinato_bundle import BundleError, Fingerprint, fingerprint
+from ostinato_bundle import BundleError, Fingerprint
 from ostinato_server.errors import BundleNotFound, ModelRefused, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
-from ostinato_server.repository.index import Entry, Key, Shelf, State, scan
+from ostinato_server.repository.index import Entry, Key, Repository, Shelf, State
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.versions import VersionPolicies
 
@@ -47,7 +47,7 @@ class Lifecycle:
     refused changes nothing.
 
     Args:
-        repository: Folder of the bundles.
+        repository: Where the bundles come from.
         policies: Which versions of a model to serve.
         load_bundle: Turns the bundle in a folder into a model whose engine runs; blocks, and is called on a thread.
             Raises BundleError when it refuses the bundle, StartupError when this installation cannot serve it.
@@ -58,7 +58,7 @@ class Lifecycle:
 
     def __init__(
         self,
-        repository: Path,
+        repository: Repository,
         policies: VersionPolicies,
         load_bundle: Callable[[Path], LoadedModel],
         catalog: Catalog,
@@ -89,7 +89,7 @@ class Lifecycle:
             NoRepository: The repository cannot be read.
             StartupError: This installation cannot serve a bundle as configured.
         """
-        for name, versions in (await asyncio.to_thread(scan, self._repository)).items():
+        for name, versions in (await asyncio.to_thread(self._repository.scan)).items():
             refused = await self._follow_policy(name, versions)
             cause = refused.__cause__ if refused is not None else None
             if cause is not None and (strict or isinstance(cause, StartupError)):
@@ -150,7 +150,7 @@ class Lifecycle:
         Raises:
             NoRepository: The repository cannot be read.
         """
-        found = await asyncio.to_thread(scan, self._repository)
+        found = await asyncio.to_thread(self._repository.scan)
         keys = {(name, version) for name, versions in found.items() for version in versions}
         draining = {(model.name, model.version) for model in self._draining}
         return [self._entry(key, draining) for key in sorted(keys | draining | self._served.keys())]
@@ -161,6 +161,7 @@ class Lifecycle:
 
     async def close(self) -> None:
         """Ends every engine; what still runs is given up."""
+        self._repository.close()
         while self._changes:
             await asyncio.gather(*self._changes, return_exceptions=True)
         served, self._served = self._served, {}
@@ -189,7 +190,7 @@ class Lifecycle:
             task.exception()  # whoever asked may be gone; asyncio need not say that nobody looked
 
     async def _load(self, name: str, version: int | None) -> list[LoadedModel]:
-        versions = (await asyncio.to_thread(scan, self._repository)).get(name, {})
+        versions = (await asyncio.to_thread(self._repository.scan)).get(name, {})
         if not versions or version not in (None, *versions):
             raise BundleNotFound(name, version, tuple(versions))
         for known in [key for key in self._refusals if key[0] == name]:
@@ -211,7 +212,7 @@ class Lifecycle:
         return [each.model for each in kept]
 
     async def _refresh(self) -> None:
-        found = await asyncio.to_thread(scan, self._repository)
+        found = await asyncio.to_thread(self._repository.scan)
         there = {(name, version) for name, versions in found.items() for version in versions}
         missing = self._served.keys() - there
         spared, self._missing = missing - self._missing, missing
@@ -259,21 +260,31 @@ class Lifecycle:
             ModelRefused: The bundle is refused, now or before as the same files.
         """
         key = name, version
-        files = await asyncio.to_thread(fingerprint, path)
+        try:
+            files = await asyncio.to_thread(self._repository.bring, name, version, path)
+        except BundleError as error:
+            raise self._refuse(key, error, ()) from error
         present, refusal = self._served.get(key), self._refusals.get(key)
         if present is not None and present.files == files:
+            self._refusals.pop(key, None)
             return present
         if refusal is not None and refusal.files == files:
             raise ModelRefused(name, version, refusal.reason)
         try:
             model = await asyncio.to_thread(self._load_bundle, path)
         except (BundleError, StartupError) as error:
-            self._refusals[key] = Refusal(str(error), files)
-            self._metrics.model_refused(name)
-            logger.warning("refused %s version %d: %s", name, version, error)
-            raise ModelRefused(name, version, str(error)) from error
+            raise self._refuse(key, error, files) from error
         self._refusals.pop(key, None)
         return Served(model, files)
+
+    def _refuse(self, key: Key, error: Exception, files: Fingerprint) -> ModelRefused:
+        """Notes a refusal, and tells it unless it is the one that was told last."""
+        name, version = key
+        known, self._refusals[key] = self._refusals.get(key), Refusal(str(error), files)
+        if known != self._refusals[key]:
+            self._metrics.model_refused(name)
+            logger.warning("refused %s version %d: %s", name, version, error)
+        return ModelRefused(name, version, str(error))
 
     async def _swap(self, name: str, serving: Iterable[Served]) -> None:
         """Serves these versions of a model and no others from now on."""

@@ -138,16 +138,15 @@ class Loader:
             raise BundleError(bundle.tokenizer_path, f"is no tokenizer of this model: {in_one_line(error)}") from error
 
     def _admission(self, manifest: Manifest) -> Admission:
-        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue)
+        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue, self._clock)
 
-    @staticmethod
-    def _prompt_reading(bundle: Bundle, backend: Backend) -> Preparation:
+    def _prompt_reading(self, bundle: Bundle, backend: Backend) -> Preparation:
         graphs = bundle.manifest.graphs
         prefill = backend.graph("prefill") if "prefill" in graphs else None
         if prefill is not None:
             warm_prefill(bundle, prefill)
         shapes = tuple(tensor.shape[1:] for tensor in graphs["step"].state)
-        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id)
+        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id, self._clock)
 
     @staticmethod
     def _source_encoding(bundle: Bundle, backend: Backend) -> Preparation:

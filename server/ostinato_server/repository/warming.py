@@ -24,7 +24,7 @@ _CLASSES = 2
 
 
 def warm_step(bundle: Bundle, table: StepTable) -> None:
-    """Makes a step.
+    """Makes a step, and two in one run.
 
     Raises:
         BundleError: The graph cannot be run, or does not give what a stream needs.
@@ -36,6 +36,8 @@ def warm_step(bundle: Bundle, table: StepTable) -> None:
         table.columns["token"][0] = _last_token(bundle)
         if "lengths" in table.columns:
             table.columns["lengths"][0] = 1
+        table.run(1, np.zeros((2, 1), np.float32))
+        table.columns["token"][0] = _last_token(bundle)
         results = table.step(1)
         _check(graph, results, ("next_token", "logprob"))
         # A beam of width k looks at the 2 k likeliest tokens, so that k of them go on if all the others end.

@@ -20,9 +20,11 @@ SCHEME = "bearer"
 INFERENCE = frozenset(
     {
         "/ostinato.v1.GenerationService/Generate",
+        "/ostinato.v1.GenerationService/GenerateSession",
         "/ostinato.v1.SentimentService/Classify",
         "/ostinato.v1.SentimentService/ClassifyBatch",
         "/ostinato.v1.SentimentService/ClassifyStream",
+        "/ostinato.v1.SentimentService/ClassifyIncremental",
         "/ostinato.v1.TranslationService/Translate",
         "/ostinato.v1.ModelService/ListModels",
         "/ostinato.v1.ModelService/GetModel",

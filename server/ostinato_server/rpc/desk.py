@@ -13,6 +13,7 @@ from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.rpc.call import Call, current_call
+from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.statistics import Statistics
 
 M = TypeVar("M", bound=LoadedModel)
@@ -28,6 +29,7 @@ class Desk:
         statistics: Told the same.
         clock: Seconds, monotonic, the engines'.
         max_deadline_seconds: The longest a request may take.
+        sessions: The sessions that are open.
     """
 
     catalog: Catalog
@@ -35,6 +37,7 @@ class Desk:
     statistics: Statistics
     clock: Callable[[], float]
     max_deadline_seconds: float
+    sessions: Sessions
 
     def find(self, kind: type[M], task: str, name: str, version: int | None) -> M:
         """The model that a request asks for.

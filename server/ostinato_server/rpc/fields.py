@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 
@@ -24,6 +26,15 @@ def number(field: str, value: float, least: float, most: float) -> float:
 def plain(value: float) -> str:
     """A number as a person would write it, exact enough to tell any two floats of a request apart."""
     return str(value) if isinstance(value, int) else f"{value:.9g}"
+
+
+@contextmanager
+def within(message: str) -> Iterator[None]:
+    """A scope whose errors name fields by their place in a message that holds the one being checked."""
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{message}.{error.field}", error.description) from None
 
 
 def words(field: str, text: str, model: LoadedModel) -> list[int]:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from ostinato.v1 import generation_pb2, generation_pb2_grpc
+from ostinato.v1.generation_pb2 import GenerateResponse
 from ostinato_server.engine.request import (
     Finished,
     FinishReason,
-    GeneratedToken,
     GenerationRequest,
-    SamplingParameters,
     Standing,
 )
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.errors import InvalidArgument
-from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import DecodeModel, LoadedModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
+from ostinato_server.rpc.generated import chunks, summary
+from ostinato_server.rpc.generation_session import hold_session
+from ostinato_server.rpc.sampling import read_sampling, read_stop
 from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
-    from ostinato.v1.generation_pb2_grpc import _ServicerContext
-
-MAX_TEMPERATURE = 100.0
-MAX_TOP_K = 1_000_000
-MAX_STOP_TEXTS = 16
-MAX_STOP_CHARACTERS = 256
-
-FINISH_REASONS = {
-    FinishReason.LENGTH: generation_pb2.FINISH_REASON_LENGTH,
-    FinishReason.STOP: generation_pb2.FINISH_REASON_STOP,
-    FinishReason.END_OF_SEQUENCE: generation_pb2.FINISH_REASON_END_OF_SEQUENCE,
-}
+    from ostinato.v1.generation_pb2_grpc import _MaybeAsyncIterator, _ServicerContext
 
 
 class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
@@ -56,13 +46,14 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         model = self._desk.find(DecodeModel, "generation", request.model, version)
         with self._desk.count(model) as call:
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline, read_standing(request.priority, context, call.caller))
+            standing = read_standing(request.priority, context, call.caller)
+            model.client.admission.check(priority=standing.priority, deadline=deadline)
+            asked = read_request(request, model, deadline, standing)
             call.read(len(asked.prompt))
             details = request.include_logprobs or asked.top_alternatives > 0
-            position = len(asked.resumed)
-            if position == asked.max_tokens:  # it broke before its summary came
-                finished = Finished(FinishReason.LENGTH, position, 0.0, 0.0, 0.0, 0.0)
-                yield summary(finished, asked, model.codec.unknown(list(asked.prompt)), model)
+            if len(asked.resumed) == asked.max_tokens:  # it broke before its summary came
+                finished = Finished(FinishReason.LENGTH, asked.max_tokens, 0.0, 0.0, 0.0, 0.0)
+                yield GenerateResponse(summary=summary(finished, asked, model))
                 return
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
@@ -70,18 +61,22 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                 )
             )
             async with opened as stream:
-                origin: generation_pb2.StreamOrigin | None = generation_pb2.StreamOrigin(
-                    version=model.version, seed=asked.sampling.seed
-                )
-                while tokens := await stream.read():
-                    call.sent(len(tokens))
-                    yield chunk(tokens, position, model.codec if details else None, origin)
-                    position += len(tokens)
-                    origin = None
+                async for more in chunks(stream, asked, model, call, details=details):
+                    yield GenerateResponse(chunk=more)
                 if stream.finished is not None:
                     call.finished(stream.finished)
-                    unknown = model.codec.unknown(list(asked.prompt))
-                    yield summary(stream.finished, asked, unknown, model)
+                    yield GenerateResponse(summary=summary(stream.finished, asked, model))
+
+    async def GenerateSession(  # noqa: N802
+        self,
+        request_iterator: _MaybeAsyncIterator[generation_pb2.GenerateSessionRequest],
+        context: _ServicerContext,
+    ) -> AsyncIterator[generation_pb2.GenerateSessionResponse]:
+        """Continues a text turn by turn."""
+        with self._desk.sessions.opened():
+            async with aclosing(hold_session(self._desk, request_iterator, context)) as responses:
+                async for response in responses:
+                    yield response
 
 
 def read_request(
@@ -100,9 +95,9 @@ def read_request(
     return GenerationRequest(
         prompt=tuple(fields.text_tokens("prompt", request.prompt, model)),
         resumed=_resumed(request, model, max_tokens) if request.HasField("resumption") else (),
-        sampling=_sampling(request.sampling),
+        sampling=read_sampling(request.sampling),
         max_tokens=max_tokens,
-        stop=_stop(stopping.stop),
+        stop=read_stop(stopping.stop),
         top_alternatives=request.top_alternatives,
         deadline=deadline,
         standing=standing,
@@ -130,86 +125,3 @@ def _resumed(request: generation_pb2.GenerateRequest, model: LoadedModel, max_to
     if model.codec.unknown(list(tokens)):
         raise InvalidArgument("resumption.text", f"has characters that model {model.name} does not generate")
     return tokens
-
-
-def _sampling(given: generation_pb2.SamplingParameters) -> SamplingParameters:
-    temperature = given.temperature if given.HasField("temperature") else 1.0
-    top_p = given.top_p if given.HasField("top_p") else 1.0
-    fields.number("sampling.temperature", temperature, 0, MAX_TEMPERATURE)
-    if not 0 < top_p <= 1:
-        raise InvalidArgument("sampling.top_p", f"must be above 0 and at most 1, not {fields.plain(top_p)}")
-    fields.number("sampling.top_k", given.top_k, 0, MAX_TOP_K)
-    seed = given.seed if given.HasField("seed") else secrets.randbits(64)
-    return SamplingParameters(temperature, given.top_k, top_p, seed)
-
-
-def _stop(texts: Sequence[str]) -> tuple[str, ...]:
-    if len(texts) > MAX_STOP_TEXTS:
-        raise InvalidArgument("stopping.stop", f"must have at most {MAX_STOP_TEXTS} texts, not {len(texts)}")
-    for index, text in enumerate(texts):
-        fields.number(f"stopping.stop[{index}] length", len(text), 1, MAX_STOP_CHARACTERS)
-    return tuple(texts)
-
-
-def chunk(
-    tokens: Sequence[GeneratedToken],
-    position: int,
-    codec: TextCodec | None,
-    origin: generation_pb2.StreamOrigin | None = None,
-) -> generation_pb2.GenerateResponse:
-    """A message with some tokens.
-
-    Args:
-        tokens: The tokens, at least one.
-        position: Place of the first one in the stream.
-        codec: Tells the texts of alternatives; none to leave the details out.
-        origin: What fixes the stream's text; with its first message.
-    """
-    return generation_pb2.GenerateResponse(
-        chunk=generation_pb2.GeneratedChunk(
-            text="".join([token.text for token in tokens]),
-            position=position,
-            token_count=len(tokens),
-            tokens=[] if codec is None else [_detail(token, codec) for token in tokens],
-            origin=origin,
-        )
-    )
-
-
-def _detail(token: GeneratedToken, codec: TextCodec) -> generation_pb2.TokenDetail:
-    alternatives = [
-        generation_pb2.TokenAlternative(
-            text=codec.piece(other.token_id), token_id=other.token_id, logprob=other.logprob
-        )
-        for other in token.alternatives
-    ]
-    return generation_pb2.TokenDetail(
-        text=token.text, token_id=token.token_id, logprob=token.logprob, alternatives=alternatives
-    )
-
-
-def summary(
-    finished: Finished, request: GenerationRequest, unknown_tokens: int, model: LoadedModel
-) -> generation_pb2.GenerateResponse:
-    """The last message of a stream."""
-    return generation_pb2.GenerateResponse(
-        summary=generation_pb2.GenerationSummary(
-            finish_reason=FINISH_REASONS[finished.reason],
-            model=model.name,
-            version=model.version,
-            seed=request.sampling.seed,
-            prompt_tokens=len(request.prompt),
-            generated_tokens=finished.generated_tokens,
-            unknown_tokens=unknown_tokens,
-            timings=timings(finished),
-        )
-    )
-
-
-def timings(finished: Finished) -> generation_pb2.StreamTimings:
-    """Where the time of a stream went."""
-    return generation_pb2.StreamTimings(
-        queue_seconds=finished.queue_seconds,
-        time_to_first_token_seconds=finished.first_token_seconds,
-        total_seconds=finished.total_seconds,
-    )

@@ -13,6 +13,9 @@ from ostinato_server.rpc.tls import TlsFiles, server_credentials
 
 logger = logging.getLogger(__name__)
 
+MAX_UNREAD_CALLS = 100_000
+"""Calls that may wait to be looked at; by default gRPC itself cancels at random, without a word, from 1,000 on."""
+
 ChannelOptions = tuple[tuple[str, int], ...]
 
 
@@ -28,6 +31,8 @@ def channel_options(config: ServerConfig) -> ChannelOptions:
         ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_concurrent_streams", config.max_streams_per_connection),
+        ("grpc.server.max_pending_requests", MAX_UNREAD_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_UNREAD_CALLS),
         ("grpc.http2.min_ping_interval_without_data_ms", round(config.min_ping_interval_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         *(aging if age else ()),

@@ -14,7 +14,7 @@ logger = logging.getLogger("ostinato_server.requests")
 MAX_TEXTS = 64
 """Texts of one call that are kept for the log: a stream of texts has no end."""
 
-_TEXT_FIELDS = ("prompt", "text")
+_TEXT_FIELDS = ("prompt", "text", "appended_text")
 
 
 class RequestLog:
@@ -70,4 +70,5 @@ def _rounded(seconds: float | None) -> float | None:
 
 def _texts(request: Message) -> list[str]:
     found = [getattr(request, name) for name in _TEXT_FIELDS if hasattr(request, name)]
+    found += _texts(request.turn) if hasattr(request, "turn") else []
     return [*found, *getattr(request, "texts", ())]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, aclosing
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.v1 import sentiment_pb2, sentiment_pb2_grpc
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import ClassifyModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
+from ostinato_server.rpc.scores import score_texts
+from ostinato_server.rpc.typed_text import follow_text
 
 if TYPE_CHECKING:
     from ostinato.v1.sentiment_pb2_grpc import _MaybeAsyncIterator, _ServicerContext
@@ -45,9 +44,11 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         """Scores one text."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
         with self._desk.count(model) as call:
+            deadline = self._deadline(context)
+            model.client.admission.check(deadline=deadline)
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
+            (score,) = await score_texts(model, [tokens], request.include_trace, deadline)
         return sentiment_pb2.ClassifyResponse(score=score)
 
     async def ClassifyBatch(  # noqa: N802
@@ -63,10 +64,12 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                 raise InvalidArgument(
                     "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
                 )
+            deadline = self._deadline(context)
+            model.client.admission.check(len(request.texts), deadline=deadline)
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
             for tokens in texts:
                 call.read(len(tokens))
-            scores = await self._score(model, texts, request.include_trace, self._deadline(context))
+            scores = await score_texts(model, texts, request.include_trace, deadline)
         return sentiment_pb2.ClassifyBatchResponse(scores=scores)
 
     async def ClassifyStream(  # noqa: N802
@@ -87,6 +90,17 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                 for left in (answer, *_drain(answers)):
                     if left is not None:
                         left.cancel()
+
+    async def ClassifyIncremental(  # noqa: N802
+        self,
+        request_iterator: _MaybeAsyncIterator[sentiment_pb2.ClassifyIncrementalRequest],
+        context: _ServicerContext,
+    ) -> AsyncIterator[sentiment_pb2.ClassifyIncrementalResponse]:
+        """Scores a text again and again while it is typed."""
+        with self._desk.sessions.opened():
+            async with aclosing(follow_text(self._desk, request_iterator, context)) as responses:
+                async for response in responses:
+                    yield response
 
     async def _read(
         self,
@@ -129,22 +143,10 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         with self._desk.count(model) as call:
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await self._score(model, [tokens], request.include_trace, self._deadline(context))
+            (score,) = await score_texts(model, [tokens], request.include_trace, self._deadline(context))
         return sentiment_pb2.ClassifyStreamResponse(
             request_id=request.request_id, sequence_number=sequence_number, score=score
         )
-
-    async def _score(
-        self, model: ClassifyModel, texts: Sequence[list[int]], include_trace: bool, deadline: float
-    ) -> list[sentiment_pb2.SentimentScore]:
-        rows = await model.client.classify(texts, deadline)
-        scores = [_message(model, tokens, row) for tokens, row in zip(texts, rows, strict=True)]
-        if include_trace:
-            for tokens, score in zip(texts, scores, strict=True):
-                beginnings = [tokens[:length] for length in range(1, len(tokens) + 1)]
-                for token, row in zip(tokens, await model.client.classify(beginnings, deadline), strict=True):
-                    score.trace.add(token=model.codec.piece(token), positive_probability=float(row[1]))
-        return scores
 
     def _find(self, name: str, version: int | None) -> ClassifyModel:
         return self._desk.find(ClassifyModel, "sentiment", name, version)
@@ -155,16 +157,3 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
 
 def _drain(answers: asyncio.Queue[Answer | None]) -> list[Answer | None]:
     return [answers.get_nowait() for _ in range(answers.qsize())]
-
-
-def _message(model: ClassifyModel, tokens: list[int], row: NDArray[np.float32]) -> sentiment_pb2.SentimentScore:
-    negative, positive = float(row[0]), float(row[1])
-    return sentiment_pb2.SentimentScore(
-        sentiment=sentiment_pb2.SENTIMENT_POSITIVE if positive >= negative else sentiment_pb2.SENTIMENT_NEGATIVE,
-        positive_probability=positive,
-        negative_probability=negative,
-        token_count=len(tokens),
-        unknown_tokens=model.codec.unknown(tokens),
-        model=model.name,
-        version=model.version,
-    )

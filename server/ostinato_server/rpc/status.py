@@ -11,6 +11,7 @@ from ostinato_server.errors import (
     BundleNotFound,
     ControlDisabled,
     DeadlineExpired,
+    DeadlineUnreachable,
     Draining,
     EngineFault,
     InvalidArgument,
@@ -20,7 +21,9 @@ from ostinato_server.errors import (
     Overloaded,
     PermissionDenied,
     ServerError,
+    SessionExpired,
     TooManyCalls,
+    TooManySessions,
     Unauthenticated,
     WrongTask,
 )
@@ -31,13 +34,15 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 _DRAIN_RETRY_SECONDS = 1.0
 
-_CALLER_RETRY_SECONDS = 1.0
-"""Which of a caller's calls ends first is the caller's to know; this only keeps it from asking in a tight loop."""
+_LIMIT_RETRY_SECONDS = 1.0
+"""When a call or a session ends is for clients to know; this only keeps them from asking in a tight loop."""
 
 _CODES: dict[type[ServerError], grpc.StatusCode] = {
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooManySessions: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    SessionExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
     BundleNotFound: grpc.StatusCode.NOT_FOUND,
@@ -46,6 +51,7 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     ControlDisabled: grpc.StatusCode.PERMISSION_DENIED,
     WrongTask: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineUnreachable: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Draining: grpc.StatusCode.UNAVAILABLE,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     EngineFault: grpc.StatusCode.INTERNAL,
@@ -66,10 +72,10 @@ def status_of(error: ServerError) -> status_pb2.Status:
             details.append(_bad_request(field, description))
         case WrongTask():
             details.append(_bad_request("model", str(error)))
-        case Overloaded(retry_after_seconds=seconds):
+        case Overloaded(retry_after_seconds=seconds) | DeadlineUnreachable(retry_after_seconds=seconds):
             details.append(_retry(seconds))
-        case TooManyCalls():
-            details.append(_retry(_CALLER_RETRY_SECONDS))
+        case TooManyCalls() | TooManySessions():
+            details.append(_retry(_LIMIT_RETRY_SECONDS))
         case Draining():
             details.append(_retry(_DRAIN_RETRY_SECONDS))
     status = status_pb2.Status(code=code_of(error).value[0], message=str(error))

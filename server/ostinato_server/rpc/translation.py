@@ -13,7 +13,7 @@ from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import DecodeModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
-from ostinato_server.rpc.generation import FINISH_REASONS, timings
+from ostinato_server.rpc.generated import FINISH_REASONS, timings
 from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
         model = self._desk.find(DecodeModel, "translation", request.model, version)
         with self._desk.count(model) as call:
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            asked = read_request(request, model, deadline, read_standing(request.priority, context, call.caller))
+            standing = read_standing(request.priority, context, call.caller)
+            model.client.admission.check(priority=standing.priority, deadline=deadline)
+            asked = read_request(request, model, deadline, standing)
             call.read(len(asked.source))
             texts: list[str] = []
             async with model.client.open(partial(_sequence, request=asked, model=model)) as stream:

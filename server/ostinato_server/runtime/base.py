@@ -54,6 +54,17 @@ class StepTable(Protocol):
             Every output of the graph but the states, each of shape (count, …).
         """
 
+    def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
+        """Advances rows 0 to count-1 by several steps, each row reading what it drew; the column ``token`` follows.
+
+        Args:
+            count: Rows.
+            uniforms: The random numbers, shape (steps, count); only their number matters to a graph without any.
+
+        Returns:
+            The tokens and their log-probabilities, each of shape (steps, count), valid until the next run.
+        """
+
 
 class Backend(Protocol):
     """Opens a bundle's graphs on one device with one runtime."""

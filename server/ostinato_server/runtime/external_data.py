@@ -3,43 +3,16 @@
 A graph may keep a tensor outside its own file, at a path that it names. ONNX Runtime opens whatever that path leads to,
 and maps it into memory for as long as it serves: another path would get out of the bundle, and who writes to the file
 would take the server down. So the tensors are put into the graph, from bytes that were verified, before it is opened.
-
-Only as much of ONNX's schema is declared here as leads to those tensors; protobuf carries the rest along unread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
-_MESSAGES: Mapping[str, Mapping[int, str]] = {
-    "Model": {7: "Graph", 20: "Training", 25: "Function"},
-    "Training": {1: "Graph", 2: "Graph"},
-    "Function": {7: "Node", 11: "Attribute"},
-    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
-    "Node": {5: "Attribute"},
-    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor", 23: "SparseTensor"},
-    "SparseTensor": {1: "Tensor", 2: "Tensor"},
-    "Tensor": {13: "Entry"},
-    "Entry": {},
-}
-"""Which messages of onnx.proto hold which others, by field number; ``Entry`` is its ``StringStringEntryProto``."""
-
-_VALUES: Mapping[str, Mapping[str, tuple[int, int]]] = {
-    "Tensor": {
-        "raw_data": (9, descriptor_pb2.FieldDescriptorProto.TYPE_BYTES),
-        "data_location": (14, descriptor_pb2.FieldDescriptorProto.TYPE_INT32),
-    },
-    "Entry": {
-        "key": (1, descriptor_pb2.FieldDescriptorProto.TYPE_BYTES),
-        "value": (2, descriptor_pb2.FieldDescriptorProto.TYPE_BYTES),
-    },
-}
-"""Number and type of the fields that are read or written."""
+from ostinato_server.runtime.onnx_schema import MESSAGES, Model
 
 _EXTERNAL = 1
 """The ``data_location`` of a tensor that is kept elsewhere."""
@@ -55,7 +28,7 @@ def self_contained(content: bytes, read: Callable[[str], bytes]) -> bytes:
     Raises:
         ValueError: It is no such message, or names a part of a file that is not there.
     """
-    model = _schema()()
+    model = Model()
     try:
         model.ParseFromString(content)
     except DecodeError as error:
@@ -90,29 +63,6 @@ def _tensors(message: Any) -> Iterator[Any]:
     if message.DESCRIPTOR.name == "Tensor":
         yield message
         return
-    for number in _MESSAGES[message.DESCRIPTOR.name]:
+    for number in MESSAGES[message.DESCRIPTOR.name]:
         for below in getattr(message, f"field_{number}"):
             yield from _tensors(below)
-
-
-@cache
-def _schema() -> type[Any]:
-    """The class of a model. A message that occurs once is declared as one that repeats, which has the same bytes."""
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="ostinato/external_data.proto", package="ostinato.onnx")
-    for name, messages in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for number, below in messages.items():
-            message.field.add(
-                name=f"field_{number}",
-                number=number,
-                label=field.LABEL_REPEATED,
-                type=field.TYPE_MESSAGE,
-                type_name=f".ostinato.onnx.{below}",
-            )
-        for value, (number, kind) in _VALUES.get(name, {}).items():
-            message.field.add(name=value, number=number, label=field.LABEL_OPTIONAL, type=field.Type.ValueType(kind))
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    schema: type[Message] = message_factory.GetMessageClass(pool.FindMessageTypeByName("ostinato.onnx.Model"))
-    return schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -12,7 +13,12 @@ from ostinato_bundle import Artifact, Bundle, BundleError, Graph
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.external_data import self_contained
 from ostinato_server.runtime.memory import MemoryBlock
+from ostinato_server.runtime.multi_step import FIRST, LAST, LOGPROBS, TOKENS, UNIFORMS, several_steps
 from ostinato_server.runtime.signature import Declared, difference
+from ostinato_server.runtime.stepwise import step_by_step
+
+MOST_BINDINGS = 512
+"""Sizes of runs whose buffers are kept, a few kilobytes each."""
 
 _DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
 _NAMES: Mapping[str, str] = {"tensor(float)": "float32", "tensor(int64)": "int64"}
@@ -41,7 +47,16 @@ class OnnxBackend:
 
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams."""
-        return OnnxStepTable(self._session(name), self._bundle.manifest.graphs[name], capacity)
+        graph = self._bundle.manifest.graphs[name]
+        return OnnxStepTable(self._session(name), self._multi_step(name, graph), graph, capacity)
+
+    def _multi_step(self, name: str, graph: Graph) -> onnxruntime.InferenceSession | None:
+        """The graph of several steps in one run, where it is one that samples on nothing but its state."""
+        if graph.memory or "uniform" not in {tensor.name for tensor in graph.inputs}:
+            return None
+        path = self._bundle.graph_path(name, self._artifact)
+        content = several_steps(read_graph(self._bundle, path), [tensor.name for tensor in graph.state])
+        return _open(path, content, self.device, self._threads)
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
         path, graph = self._bundle.graph_path(name, self._artifact), self._bundle.manifest.graphs[name]
@@ -70,6 +85,15 @@ def open_session(bundle: Bundle, path: Path, device: str, threads: int) -> onnxr
     Raises:
         BundleError: It is no ONNX graph, or keeps tensors in files that the manifest does not list.
     """
+    return _open(path, read_graph(bundle, path), device, threads)
+
+
+def read_graph(bundle: Bundle, path: Path) -> bytes:
+    """The verified bytes of an ONNX file of a bundle, with all tensors in it.
+
+    Raises:
+        BundleError: It is no ONNX graph, or keeps tensors in files that the manifest does not list.
+    """
 
     def beside(name: str) -> bytes:
         if name not in bundle.manifest.files:
@@ -77,9 +101,12 @@ def open_session(bundle: Bundle, path: Path, device: str, threads: int) -> onnxr
         return bundle.read(name)
 
     try:
-        content = self_contained(bundle.read(path.name), beside)
+        return self_contained(bundle.read(path.name), beside)
     except ValueError as error:
         raise BundleError(path, f"is no ONNX graph: {error}") from error
+
+
+def _open(path: Path, content: bytes, device: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -108,6 +135,15 @@ class OnnxGraph:
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
+class _Run(NamedTuple):
+    """Buffers of a run of several steps, bound to the graph."""
+
+    binding: onnxruntime.IOBinding
+    uniforms: FloatArray
+    tokens: Array
+    logprobs: FloatArray
+
+
 class OnnxStepTable:
     """Streams in two sets of preallocated state buffers: a step reads one and writes the other.
 
@@ -115,9 +151,16 @@ class OnnxStepTable:
     call with nothing copied and nothing allocated by this side.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, graph: Graph, capacity: int) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        multi_step: onnxruntime.InferenceSession | None,
+        graph: Graph,
+        capacity: int,
+    ) -> None:
         self.capacity = capacity
         self._session = session
+        self._multi_step = multi_step
         self._state_names = tuple(tensor.name for tensor in graph.state)
         self._sides = tuple(
             [np.zeros((capacity, *tensor.shape[1:]), np.float32) for tensor in graph.state] for _ in range(2)
@@ -131,7 +174,7 @@ class OnnxStepTable:
             if tensor.name not in special
         }
         self._result_tensors = tuple(tensor for tensor in graph.outputs if not tensor.name.startswith("next_state_"))
-        self._live = 0
+        self._runs: dict[tuple[int, int, int], _Run] = {}
         self._bindings: dict[tuple[int, int], tuple[onnxruntime.IOBinding, dict[str, Array]]] = {}
 
     def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
@@ -166,6 +209,40 @@ class OnnxStepTable:
         self._session.run_with_iobinding(binding)
         self._side ^= 1
         return results
+
+    def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
+        """Advances rows 0 to count-1 by several steps."""
+        if self._multi_step is None or len(uniforms) == 1:
+            return step_by_step(self, count, uniforms)
+        key = (count, len(uniforms), self._side)
+        run = self._runs.get(key)
+        if run is None:
+            if len(self._runs) >= MOST_BINDINGS:
+                self._runs.clear()
+            run = self._runs[key] = self._bind_run(self._multi_step, count, len(uniforms))
+        run.uniforms[:] = uniforms
+        self._multi_step.run_with_iobinding(run.binding)
+        self._side ^= 1
+        self.columns["token"][:count] = run.tokens[-1]
+        return run.tokens, run.logprobs
+
+    def _bind_run(self, session: onnxruntime.InferenceSession, count: int, steps: int) -> _Run:
+        run = _Run(
+            session.io_binding(),
+            np.zeros((steps, count), np.float32),
+            np.zeros((steps, count), np.int64),
+            np.zeros((steps, count), np.float32),
+        )
+        source, target = self._sides[self._side], self._sides[self._side ^ 1]
+        columns = {name: column[:count] for name, column in self.columns.items() if name not in ("token", "uniform")}
+        states = {FIRST + name: buffer[:count] for name, buffer in zip(self._state_names, source, strict=True)}
+        given = {**columns, **states, FIRST + "token": self.columns["token"][:count], UNIFORMS: run.uniforms}
+        following = {LAST + name: buffer[:count] for name, buffer in zip(self._state_names, target, strict=True)}
+        for name, array in given.items():
+            run.binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in {**following, TOKENS: run.tokens, LOGPROBS: run.logprobs}.items():
+            run.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        return run
 
     def _bind(self, count: int) -> tuple[onnxruntime.IOBinding, dict[str, Array]]:
         binding = self._session.io_binding()

@@ -16,6 +16,7 @@ from ostinato_server.runtime.cuda_graphs import LADDER, capture
 from ostinato_server.runtime.even_rows import even_rows
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.signature import deviation
+from ostinato_server.runtime.stepwise import step_by_step
 
 RowCount = Callable[[int], int]
 """Rows that are wanted to rows that are run."""
@@ -197,6 +198,10 @@ class TorchScriptStepTable:
             self._device_columns[name][:count].copy_(torch.from_numpy(column[:count]))
         results = self._replay(count) if self._captures else self._advance(count)
         return {name: result.cpu().numpy() for name, result in results.items()}
+
+    def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
+        """Advances rows 0 to count-1 by several steps."""
+        return step_by_step(self, count, uniforms)
 
     def _advance(self, count: int) -> dict[str, torch.Tensor]:
         """Runs the module on the first rows and writes the new states back."""

@@ -1,43 +1,13 @@
 import hashlib
-import json
 import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.hollow import FILES, write
 
 from ostinato_bundle import BundleError, discover, file_sha256, fingerprint, open_bundle
 from ostinato_bundle.bundle import MAX_MANIFEST_BYTES
 from ostinato_bundle.manifest import MAX_FILES
-
-FILES = {"step.onnx": b"graph", "tokenizer.json": b"{}", "README.md": b"card"}
-
-
-def write(folder: Path, **changes: Any) -> Path:
-    """A bundle whose graph file holds nothing that could be run."""
-    folder.mkdir(parents=True)
-    for name, content in FILES.items():
-        (folder / name).write_bytes(content)
-    manifest = {
-        "format_version": 1,
-        "name": "m",
-        "version": 1,
-        "task": "generation",
-        "description": "d",
-        "license": "l",
-        "architecture": {},
-        "tokenizer": {"kind": "character", "vocabulary_size": 4},
-        "limits": {"max_text_characters": 10, "max_input_tokens": 10},
-        "graphs": {"step": {"inputs": [], "outputs": [], "artifacts": {"onnx": "step.onnx"}}},
-        "provenance": {"command": "c", "seed": 1, "data_sets": {}, "libraries": {}},
-        "files": {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-            for name, content in FILES.items()
-        },
-        **changes,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
 
 
 def test_bundle_whose_hashes_hold_is_opened(tmp_path: Path) -> None:

@@ -205,6 +205,8 @@ class FakeServer(
         self.requests: list[Any] = []
         self.attempts = 0
         self.generate: Handler = echo
+        self.generate_session: Handler = lambda _, __: iter(())
+        self.classify_incremental: Handler = lambda _, __: iter(())
         self.classify: Handler = lambda request, _: sentiment_pb2.ClassifyResponse(
             score=score(request.text, trace=request.include_trace)
         )
@@ -238,6 +240,9 @@ class FakeServer(
     def Generate(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         return self._note(request).generate(request, context)
 
+    def GenerateSession(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        return self._note(None).generate_session(request_iterator, context)
+
     def Classify(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._note(request).classify(request, context)
 
@@ -246,6 +251,9 @@ class FakeServer(
 
     def ClassifyStream(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
         return self._note(None).classify_stream(request_iterator, context)
+
+    def ClassifyIncremental(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        return self._note(None).classify_incremental(request_iterator, context)
 
     def Translate(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._note(request).translate(request, context)

@@ -14,7 +14,7 @@ from ostinato_client import FinishReason, InvalidRequest, Sentiment, ServerError
 from ostinato_client.channels import SERVICES, channel_options, deadline, service_config
 from ostinato_client.generation import GenerationFold, finish_reason_from
 from ostinato_client.requests import MAX_UINT32, MAX_UINT64
-from ostinato_client.sentiment import SentimentFold, score_from
+from ostinato_client.sentiment import SentimentFold, TypingFold, score_from
 from ostinato_client.translation import TranslationFold
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -123,6 +123,7 @@ def test_every_path_is_in_the_contract() -> None:
     contract = {f"/{service.full_name}/{method.name}" for service in services for method in service.methods}
     used = {calls.GENERATE, calls.CLASSIFY, calls.CLASSIFY_BATCH, calls.CLASSIFY_STREAM, calls.TRANSLATE}
     used |= {calls.LIST_MODELS, calls.GET_MODEL, calls.LIST_REPOSITORY, calls.LOAD_MODEL, calls.UNLOAD_MODEL}
+    used |= {calls.GENERATE_SESSION, calls.CLASSIFY_INCREMENTAL}
     assert used == contract
     assert {service.full_name for service in services} == set(SERVICES) - {"grpc.health.v1.Health"}
 
@@ -147,3 +148,33 @@ def test_a_deadline_is_the_calls_own_or_the_clients() -> None:
     assert deadline(math.inf, 60.0) is None
     with pytest.raises(ValueError, match="above 0"):
         deadline(-1.0, 60.0)
+
+
+@given(st.lists(st.text("ab", max_size=6), min_size=1), st.data())
+def test_changes_of_a_typed_text_make_it_and_scores_find_theirs(typed: list[str], data: st.DataObject) -> None:
+    fold = TypingFold(model="sentiment", version=2)
+    text, requests_sent = "", []
+    for wanted in typed:
+        request = fold.send(wanted)
+        text = text[: len(text) - request.deleted_characters] + request.appended_text
+        assert text == wanted
+        requests_sent.append(request)
+    assert [(each.model, each.HasField("version")) for each in requests_sent] == [("sentiment", True)] + [
+        ("", False) for _ in typed[1:]
+    ]
+    counts = sorted({*data.draw(st.lists(st.integers(1, len(typed)))), len(typed)})
+    for count in counts:
+        response = sentiment_pb2.ClassifyIncrementalResponse(change_count=count, score=sentiment_pb2.SentimentScore())
+        (score,) = fold.feed(response)
+        assert score.text == typed[count - 1]
+    assert fold.finish() == len(typed)
+
+
+def test_scores_of_a_typed_text_that_cannot_be_are_the_servers_fault() -> None:
+    fold = TypingFold(model="sentiment", version=None)
+    fold.send("good")
+    for count in (0, 2):
+        with pytest.raises(ServerError, match=f"a score for change {count} came back after that for 0"):
+            fold.feed(sentiment_pb2.ClassifyIncrementalResponse(change_count=count))
+    with pytest.raises(ServerError, match="before the score for change 1"):
+        fold.finish()

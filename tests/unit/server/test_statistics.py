@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 
 from ostinato_server.statistics import Spent, Statistics
@@ -16,7 +18,7 @@ class Recorder:
     def first_token(self, seconds: float) -> None:
         self.calls.append(("first_token", seconds))
 
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: object) -> None:
+    def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: object) -> None:
         self.calls.append(("stepped", batch, seconds, generated))
 
     def load(self, running: int, waiting: int, parked: int) -> None:
@@ -43,14 +45,14 @@ def test_observer_counts_and_passes_everything_on() -> None:
     observer.admitted(0.125)
     observer.read_prompt(7)
     observer.first_token(0.5)
-    for batch in (2, 4, 2):
-        observer.stepped(batch, 0.001, batch, np.zeros(0))
+    for batch, seconds in ((2, [0.001, 0.002]), (4, [0.001])):
+        observer.stepped(batch, seconds, batch, np.zeros(0))
     observer.load(1, 2, 3)
     observer.ended()
     counts = statistics.of("m", 1)
     assert counts.queued == Spent(1, 125_000_000)
-    assert counts.executed == Spent(3, 3_000_000)
-    assert counts.batches == {2: Spent(2, 2_000_000), 4: Spent(1, 1_000_000)}
+    assert counts.executed == Spent(3, 4_000_000)
+    assert counts.batches == {2: Spent(2, 3_000_000), 4: Spent(1, 1_000_000)}
     assert [call[0] for call in recorder.calls] == [
-        "admitted", "read_prompt", "first_token", "stepped", "stepped", "stepped", "load", "ended",
+        "admitted", "read_prompt", "first_token", "stepped", "stepped", "load", "ended",
     ]  # fmt: skip

@@ -219,7 +219,7 @@ def _ending(summary: generation_pb2.GenerationSummary) -> list[Tensor]:
 
 
 def _closing(responses: Any) -> aclosing[AsyncGenerator[Any, None]]:
-    """Ends a native call with the scope, whatever ends that: the slot must be free before the next step."""
+    """Ends a native call with the scope, whatever ends that: the slot must be given back at once."""
     return aclosing(cast("AsyncGenerator[Any, None]", responses))
 
 

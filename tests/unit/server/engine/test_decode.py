@@ -1,97 +1,13 @@
-from collections import defaultdict
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from tests.unit.server.engine.toy import ToyPrefill, ToyTable, continuation
+from tests.unit.server.engine.rig import Rig
+from tests.unit.server.engine.toy import continuation
 
-from ostinato_server.engine.batch import Batch
-from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
-from ostinato_server.engine.outbox import Delivery, Outbox
-from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK, PromptReading
-from ostinato_server.engine.request import Finished, FinishReason, GenerationRequest, SamplingParameters
-from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.decode import LONGEST_RUN, Cancel, Grant
+from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK
+from ostinato_server.engine.request import Finished, FinishReason
 from ostinato_server.errors import DeadlineExpired, EngineFault
-
-
-class Counts:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.running: list[int] = []
-        self.generated = 0
-        self.first_tokens = 0
-        self.gaps = 0
-        self.parked = 0
-
-    def admitted(self, queue_seconds: float) -> None:
-        pass
-
-    def read_prompt(self, tokens: int) -> None:
-        pass
-
-    def first_token(self, seconds: float) -> None:
-        self.first_tokens += 1
-
-    def stepped(self, batch: int, seconds: float, generated: int, gaps: NDArray[np.float64]) -> None:
-        self.generated += generated
-        self.gaps += len(gaps)
-
-    def load(self, running: int, waiting: int, parked: int) -> None:
-        self.running.append(running)
-        self.parked = parked
-
-    def ended(self) -> None:
-        pass
-
-
-class Rig:
-    """An engine driven by hand, one cycle at a time, on a clock that only the test moves."""
-
-    def __init__(self, capacity: int = 4, *, prefill: bool = True) -> None:
-        self.now = 100.0
-        self.table = ToyTable(capacity)
-        self.prefill = ToyPrefill()
-        self.observer = Counts()
-        self.tokens: dict[int, list[int]] = defaultdict(list)
-        self.ends: dict[int, Finished | Exception] = {}
-        preparation = PromptReading(self.prefill if prefill else None, ((1,),), None)
-        self.engine = DecodeEngine(
-            "toy", Batch(self.table), preparation, capacity, Outbox(0.0), self.deliver, self.observer, self.clock
-        )
-
-    def clock(self) -> float:
-        return self.now
-
-    def deliver(self, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            assert delivery.stream_id not in self.ends, "nothing may follow the end of a stream"
-            self.tokens[delivery.stream_id].extend(token.token_id for token in delivery.tokens)
-            if delivery.end is not None:
-                self.ends[delivery.stream_id] = delivery.end
-
-    def submit(
-        self,
-        number: int,
-        prompt: list[int],
-        max_tokens: int = 8,
-        *,
-        credit: int = 10_000,
-        deadline: float = float("inf"),
-        end_id: int | None = None,
-    ) -> None:
-        request = GenerationRequest(
-            prompt=tuple(prompt), sampling=SamplingParameters(seed=number), max_tokens=max_tokens, deadline=deadline
-        )
-        sequence = SampledSequence(number, request, self.now, str, end_id)
-        self.engine.handle(Submit(sequence, credit))
-
-    def run(self, cycles: int = 10_000) -> None:
-        for _ in range(cycles):
-            if not self.engine.cycle():
-                return
 
 
 def test_stream_gives_what_the_model_says_and_ends_at_its_length() -> None:
@@ -133,7 +49,7 @@ def test_long_prompt_is_read_in_small_chunks_while_others_wait_for_tokens() -> N
     rig.run(2)
     rig.submit(2, [1] * 100, max_tokens=3)
     rig.run()
-    assert max(rig.prefill.chunks) == BUSY_CHUNK
+    assert rig.prefill.chunks == [BUSY_CHUNK] * 9 + [27]
     assert rig.tokens[1] == continuation([1], 100)
     assert rig.tokens[2] == continuation([1] * 100, 3)
     alone = Rig()
@@ -141,6 +57,88 @@ def test_long_prompt_is_read_in_small_chunks_while_others_wait_for_tokens() -> N
     alone.run()
     assert alone.prefill.chunks == [99]
     assert IDLE_CHUNK >= 99
+
+
+def test_long_prompt_takes_its_share_of_the_time_and_no_more_while_others_wait_for_tokens() -> None:
+    rig = Rig()
+    rig.submit(1, [1], max_tokens=1000)
+    rig.run(2)
+    rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.01)
+    rig.submit(2, [1] * 100, max_tokens=3)
+    rig.run(18)
+    assert len(rig.prefill.chunks) == 4  # after 0, 5, 10 and 15 steps
+    rig.submit(3, [1] * 20, max_tokens=3)  # a short prompt waits for no turn
+    rig.run(1)
+    assert rig.prefill.chunks[4:] == [19]
+
+
+def test_long_prompt_has_its_turns_though_short_ones_keep_coming() -> None:
+    rig = Rig(capacity=4)
+    rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.01)
+    rig.submit(1, [1] * 200, max_tokens=3)
+    for number in range(2, 400):
+        rig.submit(number, [2] * 9, max_tokens=1)
+        rig.run(1)
+        if 1 in rig.ends:
+            break
+    assert rig.tokens[1] == continuation([1] * 200, 3)
+
+
+def test_short_prompts_are_read_together_and_long_ones_do_not_hold_them_up() -> None:
+    rig = Rig(capacity=8)
+    prompts = {1: [1] * 600, 2: [2] * 9, 3: [3] * 9, 4: [1, 2] * 6, 5: [4] * 5}
+    for number, prompt in prompts.items():
+        rig.submit(number, prompt)
+    rig.run(2)
+    assert rig.prefill.batches[:3] == [(4, 4), (1, BUSY_CHUNK), (3, 4)]
+    rig.run()
+    for number, prompt in prompts.items():
+        assert rig.tokens[number] == continuation(prompt, 8)
+
+
+def test_steps_follow_each_other_unseen_until_the_last_messages_are_paid_for() -> None:
+    rig = Rig(message_seconds=0.0035)
+    rig.table.when_stepped = lambda: rig.pass_time(0.001)
+    rig.submit(1, [1], max_tokens=100)
+    rig.run(2)
+    rig.run(1)
+    assert rig.observer.runs == [1, 1, 4]
+    assert rig.tokens[1] == continuation([1], 6)
+    rig.run()
+    assert rig.tokens[1] == continuation([1], 100)
+    assert (rig.observer.generated, rig.observer.gaps) == (100, 99)
+
+
+@pytest.mark.parametrize(("step_seconds", "steps"), [(0.02, 1), (0.001, 5), (0.0001, LONGEST_RUN)])
+def test_nobody_waits_long_for_a_run_of_steps(step_seconds: float, steps: int) -> None:
+    rig = Rig(message_seconds=1e6)
+    rig.table.when_stepped = lambda: rig.pass_time(step_seconds)
+    rig.submit(1, [1], max_tokens=100)
+    rig.run(3)
+    assert rig.observer.runs[-1] == steps
+
+
+def test_deadline_ends_a_run_of_steps() -> None:
+    rig = Rig(message_seconds=1e6)
+    rig.table.when_stepped = lambda: rig.pass_time(0.001)
+    rig.submit(1, [1], max_tokens=100)
+    rig.submit(2, [2], max_tokens=100, deadline=100.0039)
+    rig.run(3)
+    assert rig.observer.runs[-1] == 2
+    rig.run(1)
+    assert isinstance(rig.ends[2], DeadlineExpired)
+
+
+def test_what_is_drawn_after_the_end_of_a_stream_is_left_aside() -> None:
+    rig = Rig(message_seconds=1e6)
+    rig.submit(1, [1], max_tokens=10)
+    rig.submit(2, [2], max_tokens=30)
+    rig.run()
+    assert rig.tokens == {1: continuation([1], 10), 2: continuation([2], 30)}
+    finished = rig.ends[1]
+    assert isinstance(finished, Finished)
+    assert (finished.generated_tokens, finished.score) == (10, -5.0)
+    assert rig.observer.generated == 40
 
 
 def test_waiting_stream_joins_at_the_step_after_a_slot_is_free() -> None:
@@ -219,11 +217,11 @@ ACTIONS = st.lists(
 
 
 @settings(deadline=None)
-@given(ACTIONS, st.integers(1, 5))
+@given(ACTIONS, st.integers(1, 5), st.sampled_from([0.0, 1e6]))
 def test_no_stream_is_changed_by_what_happens_to_others(
-    actions: list[tuple[str, object, object]], capacity: int
+    actions: list[tuple[str, object, object]], capacity: int, message_seconds: float
 ) -> None:
-    rig = Rig(capacity)
+    rig = Rig(capacity, message_seconds=message_seconds)
     wanted: list[tuple[list[int], int]] = []
     cancelled: set[int] = set()
     for action, first, second in actions:

@@ -52,3 +52,9 @@ def test_stream_ends_at_the_first_stop_that_appears(pieces: list[str], stop: lis
             assert (text, stopped) == (seen[:first], True)
             return
     assert (text, stopped) == (seen, False)
+
+
+def test_what_is_withheld_and_what_is_sent_are_all_that_was_generated() -> None:
+    stops = StopFilter(["o w"])
+    sent = [token.text for piece in ("he", "llo wor") for token in stops.push(GeneratedToken(0, piece, 0.0))[0]]
+    assert ("".join(sent), stops.withheld) == ("hell", "o wor")

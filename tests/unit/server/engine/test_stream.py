@@ -33,7 +33,7 @@ class Rig:
     def __init__(self, *, window: int = 8, slots: int = 2) -> None:
         self.inbox = Inbox()
         self.now = 0.0
-        self.client = DecodeClient(Admission("m", slots, 0), window, lambda: self.now)
+        self.client = DecodeClient(Admission("m", slots, 0, lambda: self.now), window, lambda: self.now)
         self.client.connect(self.inbox, asyncio.get_running_loop())  # type: ignore[arg-type]
 
     def open(self) -> OpenStream:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from ostinato_server.runtime.base import Array, FloatArray
+from ostinato_server.runtime.stepwise import step_by_step
 
 VOCABULARY = 5
 
@@ -24,6 +25,7 @@ class ToyTable:
         self.state = np.zeros(capacity, np.float32)
         self.steps: list[int] = []
         self.failing = False
+        self.when_stepped: Callable[[], None] | None = None
 
     def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
         self.state[row] = state[0][0] if state else 0.0
@@ -42,22 +44,35 @@ class ToyTable:
         if self.failing:
             raise RuntimeError("the toy broke")
         self.steps.append(count)
+        if self.when_stepped is not None:
+            self.when_stepped()
         self.state[:count] = advance(self.state[:count], self.columns["token"][:count])  # type: ignore[arg-type]
         return {
             "next_token": (self.state[:count] % VOCABULARY).astype(np.int64),
             "logprob": np.full(count, -0.5, np.float32),
         }
 
+    def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
+        return step_by_step(self, count, uniforms)
+
 
 class ToyPrefill:
     """Reads a prompt as the table would, one token after another."""
 
     def __init__(self) -> None:
-        self.chunks: list[int] = []
+        self.batches: list[tuple[int, int]] = []
+        self.when_run: Callable[[], None] | None = None
+
+    @property
+    def chunks(self) -> list[int]:
+        """Tokens of each prompt that each run read."""
+        return [count for _, count in self.batches]
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         tokens, state = inputs["tokens"], inputs["state_0"].copy()
-        self.chunks.append(tokens.shape[1])
+        self.batches.append(tokens.shape)
+        if self.when_run is not None:
+            self.when_run()
         for column in tokens.T:
             state[:, 0] = [advance(s, int(t)) for s, t in zip(state[:, 0], column, strict=True)]
         return {"next_state_0": state}

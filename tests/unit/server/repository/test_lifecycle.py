@@ -15,7 +15,7 @@ from ostinato_bundle import BundleError
 from ostinato_server.errors import ModelNotFound, ModelRefused, StartupError
 from ostinato_server.metrics import ModelInfo, ServerMetrics
 from ostinato_server.repository.catalog import Catalog
-from ostinato_server.repository.index import State
+from ostinato_server.repository.index import LocalRepository, State
 from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.uses import Uses
@@ -68,7 +68,7 @@ class Rig:
         self.registry = CollectorRegistry()
         self.announced: list[set[str]] = []
         self.lifecycle = Lifecycle(
-            repository,
+            LocalRepository(repository),
             read_policies(policies),
             self.loader.load,
             self.catalog,

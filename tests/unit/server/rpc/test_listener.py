@@ -5,7 +5,7 @@ import grpc
 import pytest
 
 from ostinato_server.config import ServerConfig
-from ostinato_server.rpc.listener import channel_options, exposure, is_loopback, listen
+from ostinato_server.rpc.listener import MAX_UNREAD_CALLS, channel_options, exposure, is_loopback, listen
 
 CONFIG = ServerConfig(repository=Path("repository"), port=0)
 
@@ -56,6 +56,12 @@ async def test_the_warning_is_in_the_log(caplog: pytest.LogCaptureFixture, monke
     assert listen(grpc.aio.server(), CONFIG, None) > 0
     (record,) = caplog.records
     assert (record.levelname, record.getMessage()) == ("WARNING", exposure(CONFIG))
+
+
+def test_a_burst_of_calls_is_read_rather_than_cancelled_at_random() -> None:
+    options = dict(channel_options(CONFIG))
+    assert options["grpc.server.max_pending_requests"] == MAX_UNREAD_CALLS
+    assert options["grpc.server.max_pending_requests_hard_limit"] == MAX_UNREAD_CALLS
 
 
 def test_a_connection_ages_as_long_as_a_request_may_take_beyond_its_age() -> None:

@@ -20,6 +20,11 @@ from ostinato_server.rpc.status import code_of, status_of
         (errors.ControlDisabled("poll"), grpc.StatusCode.PERMISSION_DENIED, "CONTROL_DISABLED"),
         (errors.WrongTask("m", "sentiment", "generation"), grpc.StatusCode.INVALID_ARGUMENT, "WRONG_TASK"),
         (errors.Overloaded("m", 10, 1.5), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+        (
+            errors.DeadlineUnreachable("m", 2.0, 1.0, 1.5),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "DEADLINE_UNREACHABLE",
+        ),
         (errors.Draining(), grpc.StatusCode.UNAVAILABLE, "DRAINING"),
         (errors.DeadlineExpired(), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED"),
         (errors.EngineFault("m"), grpc.StatusCode.INTERNAL, "ENGINE_FAULT"),
@@ -43,9 +48,10 @@ def test_invalid_argument_names_the_field_in_a_bad_request() -> None:
     assert [(v.field, v.description) for v in detail.field_violations] == [("sampling.top_p", "must be at most 1")]
 
 
-def test_overload_tells_when_to_come_back() -> None:
+@pytest.mark.parametrize("error", [errors.Overloaded("m", 10, 1.5), errors.DeadlineUnreachable("m", 2.0, 1.0, 1.5)])
+def test_overload_tells_when_to_come_back(error: errors.ServerError) -> None:
     detail = error_details_pb2.RetryInfo()
-    assert status_of(errors.Overloaded("m", 10, 1.5)).details[1].Unpack(detail)
+    assert status_of(error).details[1].Unpack(detail)
     assert detail.retry_delay.ToNanoseconds() == 1_500_000_000
 
 

@@ -1,9 +1,11 @@
 """Both step tables keep the same promises, on real graphs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.bundles import build_tiny_bundle
 
 from ostinato_bundle import Bundle, open_bundle
@@ -47,6 +49,33 @@ def test_row_gives_the_same_alone_and_among_others(table: StepTable) -> None:
     for row in range(CAPACITY):
         begin(table, row, token=3 + row, seed=1 + row)
     assert walk(table, 0, CAPACITY, 12) == alone
+
+
+@pytest.mark.parametrize("count", [1, CAPACITY])
+def test_several_steps_in_one_run_give_what_they_give_one_by_one(table: StepTable, count: int) -> None:
+    uniforms = np.random.default_rng(4).random((9, count), np.float32)
+    given: list[list[NDArray[Any]]] = []
+    for lengths in ([1] * 9, [9], [4, 1, 2, 2]):
+        for row in range(count):
+            begin(table, row, token=3 + row, seed=row)
+        rows = np.split(uniforms, np.cumsum(lengths)[:-1])
+        found = [tuple(np.array(part) for part in table.run(count, row)) for row in rows]
+        tokens, logprobs = (np.concatenate(part) for part in zip(*found, strict=True))
+        states = [np.stack([table.read(row)[0][index] for row in range(count)]) for index in range(2)]
+        assert table.columns["token"][:count].tolist() == tokens[-1].tolist()
+        given.append([tokens, logprobs, *states])
+    for other in given[1:]:
+        for ours, theirs in zip(given[0], other, strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("runtime", ["onnx-int8", "onnx"])
+def test_onnx_makes_several_steps_in_one_run(bundle: Path, runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = open_backend(open_bundle(bundle), "cpu", runtime, 1).step_table("step", CAPACITY)
+    begin(table, 0, token=3, seed=1)
+    monkeypatch.delattr(type(table), "step")
+    tokens, _ = table.run(1, np.zeros((4, 1), np.float32))
+    assert tokens.shape == (4, 1)
 
 
 def test_moved_row_goes_on_where_it_was(table: StepTable) -> None:

@@ -1,0 +1,154 @@
+"""A session of the async client: the twin of :mod:`ostinato_client.session`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol, Self
+
+import grpc
+
+from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
+from ostinato_client import requests
+from ostinato_client.aio_streams import AsyncResponses, AsyncTextStream
+from ostinato_client.generation import TextFold
+from ostinato_client.session import CLOSING_SECONDS, refuse_overlap
+
+
+class AsyncSessionCall(AsyncResponses[GenerateSessionResponse], Protocol):
+    """What grpc.aio gives for a call with streams both ways."""
+
+    async def code(self) -> grpc.StatusCode:
+        """How the call ended; waits for that."""
+
+
+class AsyncTurn(AsyncTextStream):
+    """What a turn of a session generates, chunk by chunk.
+
+    ::
+
+        async for chunk in session.send("ROMEO:", max_chars=200):
+            print(chunk.text, end="", flush=True)
+
+    Leaving an ``async with`` block, or ``cancel()``, before the turn's end ends the session.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was read to its end."""
+        return self._ended
+
+
+class AsyncSession:
+    r"""Turns on one text, each going on from the model's state after the one before: nothing is sent or read twice.
+
+    ::
+
+        async with client.session() as session:
+            opening = await session.send("ROMEO:", max_chars=200, seed=1).text()
+            answer = await session.send("\nJULIET:", max_chars=200, seed=2).text()
+
+    A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``); any error ends the session. One
+    turn at a time.
+
+    Args:
+        open_call: Makes the call for an iterator of messages.
+        start: The first of them.
+    """
+
+    def __init__(
+        self,
+        open_call: Callable[[AsyncIterator[GenerateSessionRequest]], AsyncSessionCall],
+        start: GenerateSessionRequest,
+    ) -> None:
+        self._outgoing: asyncio.Queue[GenerateSessionRequest | None] = asyncio.Queue()
+        self._outgoing.put_nowait(start)
+        self._call = open_call(_until_none(self._outgoing))
+        self._turn: AsyncTurn | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    def send(
+        self,
+        text: str,
+        *,
+        max_chars: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> AsyncTurn:
+        """Feeds text and has it continued.
+
+        What is None takes the server's default.
+
+        Args:
+            text: Text to read first; may be empty, but not in the first turn.
+            max_chars: The most tokens to generate (characters, with a character model); 0 only reads the text.
+            temperature: Divides the logits; 0 takes the most probable token.
+            top_k: Keeps the k most probable tokens; 0 keeps all.
+            top_p: Keeps the most probable tokens that sum to this probability, (0, 1].
+            seed: Seed of the turn's random numbers.
+            stop: Texts that end the turn; the text that matched is not sent, and yet is part of the conversation.
+
+        Raises:
+            InvalidRequest: A value that its field cannot hold.
+            RuntimeError: The turn before has not been read to its end.
+        """
+        refuse_overlap(self._turn)
+        self._outgoing.put_nowait(
+            requests.session_turn(
+                text,
+                max_chars=max_chars,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                seed=seed,
+                stop=stop,
+            )
+        )
+        self._turn = AsyncTurn(_TurnResponses(self._call), TextFold())
+        return self._turn
+
+    async def close(self) -> None:
+        """Ends the session; a turn that runs is cancelled."""
+        self._outgoing.put_nowait(None)
+        if self._turn is not None and not self._turn.ended:
+            self._call.cancel()
+            return
+        ended = asyncio.ensure_future(self._call.code())
+        done, _ = await asyncio.wait([ended], timeout=CLOSING_SECONDS)
+        if not done:
+            ended.cancel()
+            self._call.cancel()
+
+
+class _TurnResponses:
+    """The messages of one turn out of a session's."""
+
+    def __init__(self, call: AsyncSessionCall) -> None:
+        self._call = call
+        self._summarized = False
+
+    async def read(self) -> Any:
+        if self._summarized:
+            return grpc.aio.EOF
+        response = await self._call.read()
+        self._summarized = response is not grpc.aio.EOF and response.HasField("summary")
+        return response
+
+    def cancel(self) -> bool:
+        return self._call.cancel()
+
+
+async def _until_none(
+    messages: asyncio.Queue[GenerateSessionRequest | None],
+) -> AsyncIterator[GenerateSessionRequest]:
+    while (message := await messages.get()) is not None:
+        yield message

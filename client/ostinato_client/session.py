@@ -1,0 +1,157 @@
+"""A session of the sync client: turns on one text, over one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
+from threading import Event
+from typing import Any, Protocol, Self
+
+from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
+from ostinato_client import requests
+from ostinato_client.generation import TextFold
+from ostinato_client.streams import Responses, TextStream
+
+CLOSING_SECONDS = 1.0
+"""How long a session that is closed waits for the server's word; then the call is cancelled."""
+
+
+class SessionCall(Responses[GenerateSessionResponse], Protocol):
+    """What gRPC gives for a call with streams both ways."""
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Has something called at the call's end; false when it has ended."""
+
+
+class Turn(TextStream):
+    """What a turn of a session generates, chunk by chunk.
+
+    ::
+
+        for chunk in session.send("ROMEO:", max_chars=200):
+            print(chunk.text, end="", flush=True)
+
+    Leaving a ``with`` block, or ``cancel()``, before the turn's end ends the session.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was read to its end."""
+        return self._ended
+
+
+class Session:
+    r"""Turns on one text, each going on from the model's state after the one before: nothing is sent or read twice.
+
+    ::
+
+        with client.session() as session:
+            opening = session.send("ROMEO:", max_chars=200, seed=1).text()
+            answer = session.send("\nJULIET:", max_chars=200, seed=2).text()
+
+    A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``); any error ends the session. One
+    turn at a time: a session belongs to one thread.
+
+    Args:
+        open_call: Makes the call for an iterator of messages.
+        start: The first of them.
+    """
+
+    def __init__(
+        self, open_call: Callable[[Iterator[GenerateSessionRequest]], SessionCall], start: GenerateSessionRequest
+    ) -> None:
+        self._outgoing: SimpleQueue[GenerateSessionRequest | None] = SimpleQueue()
+        self._outgoing.put(start)
+        self._call = open_call(iter(self._outgoing.get, None))
+        self._turn: Turn | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def send(
+        self,
+        text: str,
+        *,
+        max_chars: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> Turn:
+        """Feeds text and has it continued.
+
+        What is None takes the server's default.
+
+        Args:
+            text: Text to read first; may be empty, but not in the first turn.
+            max_chars: The most tokens to generate (characters, with a character model); 0 only reads the text.
+            temperature: Divides the logits; 0 takes the most probable token.
+            top_k: Keeps the k most probable tokens; 0 keeps all.
+            top_p: Keeps the most probable tokens that sum to this probability, (0, 1].
+            seed: Seed of the turn's random numbers.
+            stop: Texts that end the turn; the text that matched is not sent, and yet is part of the conversation.
+
+        Raises:
+            InvalidRequest: A value that its field cannot hold.
+            RuntimeError: The turn before has not been read to its end.
+        """
+        refuse_overlap(self._turn)
+        self._outgoing.put(
+            requests.session_turn(
+                text,
+                max_chars=max_chars,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                seed=seed,
+                stop=stop,
+            )
+        )
+        self._turn = Turn(_TurnResponses(self._call), TextFold())
+        return self._turn
+
+    def close(self) -> None:
+        """Ends the session; a turn that runs is cancelled."""
+        self._outgoing.put(None)
+        if self._turn is not None and not self._turn.ended:
+            self._call.cancel()
+            return
+        ended = Event()
+        if self._call.add_callback(ended.set) and not ended.wait(CLOSING_SECONDS):
+            self._call.cancel()
+
+
+def refuse_overlap(turn: Any) -> None:
+    """Refuses a turn while another one is not over.
+
+    Raises:
+        RuntimeError: It is not.
+    """
+    if turn is not None and not turn.ended:
+        raise RuntimeError("the turn before must be read to its end first")
+
+
+class _TurnResponses:
+    """The messages of one turn out of a session's."""
+
+    def __init__(self, call: SessionCall) -> None:
+        self._call = call
+        self._summarized = False
+
+    def __iter__(self) -> Iterator[GenerateSessionResponse]:
+        return self
+
+    def __next__(self) -> GenerateSessionResponse:
+        if self._summarized:
+            raise StopIteration
+        response = next(self._call)
+        self._summarized = response.HasField("summary")
+        return response
+
+    def cancel(self) -> bool:
+        return self._call.cancel()

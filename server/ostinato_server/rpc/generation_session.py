@@ -1,0 +1,126 @@
+"""A session: turns on one text, each of which goes on from the state that the one before left."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ostinato.v1 import generation_pb2
+from ostinato.v1.generation_pb2 import GenerateSessionResponse
+from ostinato_server.engine.request import Continuation, FinishReason, GenerationRequest
+from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.errors import InvalidArgument
+from ostinato_server.repository.model import DecodeModel
+from ostinato_server.rpc import fields
+from ostinato_server.rpc.call import current_call
+from ostinato_server.rpc.desk import Desk
+from ostinato_server.rpc.generated import chunks, summary
+from ostinato_server.rpc.sampling import read_sampling, read_stop
+from ostinato_server.rpc.standing import read_standing
+
+if TYPE_CHECKING:
+    from ostinato.v1.generation_pb2_grpc import _ServicerContext
+
+
+async def hold_session(
+    desk: Desk, requests: AsyncIterator[generation_pb2.GenerateSessionRequest], context: _ServicerContext
+) -> AsyncGenerator[GenerateSessionResponse]:
+    """Answers turns one after another; between them the session is a row of state and nothing else.
+
+    Raises:
+        ServerError: A message will not do, a turn failed, or none came in time.
+    """
+    first = await desk.sessions.next(requests)
+    if first is None:
+        return
+    if first.WhichOneof("payload") != "start":
+        raise InvalidArgument("start", "must be in the first message")
+    with fields.within("start"):
+        session = _Session(desk, first.start, context)
+    with session.model.uses.held():
+        while (request := await desk.sessions.next(requests)) is not None:
+            if request.WhichOneof("payload") != "turn":
+                raise InvalidArgument("turn", "must be in every message but the first")
+            async with aclosing(session.answer(request.turn)) as responses:  # frees the slot if nobody reads on
+                async for response in responses:
+                    yield response
+
+
+class _Session:
+    """One text and where it is.
+
+    Args:
+        desk: Where the model is found.
+        start: What holds for all turns.
+        context: Whose it is.
+
+    Raises:
+        ModelNotFound: There is no such model.
+        InvalidArgument: A field is out of its limits.
+    """
+
+    def __init__(self, desk: Desk, start: generation_pb2.SessionStart, context: _ServicerContext) -> None:
+        self._desk = desk
+        self._context = context
+        version = start.version if start.HasField("version") else None
+        self.model = desk.find(DecodeModel, "generation", start.model, version)
+        limit = self.model.limits.max_alternatives
+        self._alternatives = round(fields.number("top_alternatives", start.top_alternatives, 0, limit))
+        self._details = start.include_logprobs or self._alternatives > 0
+        self._standing = read_standing(start.priority, context, current_call.get().caller)
+        self._after: Continuation | None = None
+        self._ended = False
+
+    async def answer(self, turn: generation_pb2.SessionTurn) -> AsyncGenerator[GenerateSessionResponse]:
+        """Reads a turn's text and goes on with it."""
+        model = self.model
+        with self._desk.count(model) as call:
+            deadline = fields.deadline(self._context, self._desk.clock(), self._desk.max_deadline_seconds)
+            model.client.admission.check(priority=self._standing.priority, deadline=deadline)
+            with fields.within("turn"):
+                asked = self._read(turn, deadline)
+            call.read(len(asked.prompt))
+            opened = model.client.open(
+                lambda stream_id, arrival: SampledSequence(
+                    stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
+                )
+            )
+            async with opened as stream:
+                async for more in chunks(stream, asked, model, call, details=self._details):
+                    yield GenerateSessionResponse(chunk=more)
+                if stream.finished is not None:
+                    self._after = stream.finished.continuation
+                    self._ended = stream.finished.reason is FinishReason.END_OF_SEQUENCE
+                    call.finished(stream.finished)
+                    yield GenerateSessionResponse(summary=summary(stream.finished, asked, model))
+
+    def _read(self, turn: generation_pb2.SessionTurn, deadline: float) -> GenerationRequest:
+        """The turn in the engine's terms.
+
+        Raises:
+            InvalidArgument: A field is out of its limits.
+        """
+        most = self.model.limits.max_new_tokens
+        max_tokens = turn.stopping.max_tokens if turn.stopping.HasField("max_tokens") else most
+        fields.number("stopping.max_tokens", max_tokens, 0, most)
+        return GenerationRequest(
+            prompt=self._tokens(turn.text),
+            after=self._after,
+            keeps_state=True,
+            sampling=read_sampling(turn.sampling),
+            max_tokens=max_tokens,
+            stop=read_stop(turn.stopping.stop),
+            top_alternatives=self._alternatives,
+            deadline=deadline,
+            standing=self._standing,
+        )
+
+    def _tokens(self, text: str) -> tuple[int, ...]:
+        if text:
+            return tuple(fields.text_tokens("text", text, self.model))
+        if self._after is None:
+            raise InvalidArgument("text", "must not be empty in the first turn")
+        if self._ended:
+            raise InvalidArgument("text", "must not be empty once the model has ended the sequence")
+        return ()
