@@ -131,9 +131,7 @@ class TorchScriptGraph:
 class TorchScriptStepTable:
     """Streams in preallocated state buffers on the device; rows above the live ones fill a batch up."""
 
-    def __init__(
-        self, module: Callable[..., Any], graph: Graph, capacity: int, device: str, filled: RowCount
-    ) -> None:
+    def __init__(self, module: Callable[..., Any], graph: Graph, capacity: int, device: str, filled: RowCount) -> None:
         self.capacity = capacity
         self._filled = filled
         room = filled(capacity)
@@ -149,8 +147,7 @@ class TorchScriptStepTable:
             tensor.name: np.zeros(capacity, _NUMPY_DTYPES[tensor.data_type]) for tensor in column_tensors
         }
         self._device_columns = {
-            tensor.name: torch.zeros(room, dtype=_DTYPES[tensor.data_type], device=device)
-            for tensor in column_tensors
+            tensor.name: torch.zeros(room, dtype=_DTYPES[tensor.data_type], device=device) for tensor in column_tensors
         }
         self._memory_cache: dict[str, torch.Tensor] | None = None
         self._captured: dict[int, tuple[Callable[[], None], dict[str, torch.Tensor]]] = {}
