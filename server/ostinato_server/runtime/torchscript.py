@@ -14,11 +14,15 @@ from ostinato_bundle import Bundle, BundleError, Graph
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.cuda_graphs import CudaLauncher
 from ostinato_server.runtime.device_memory import DeviceMemory
+from ostinato_server.runtime.even_rows import even_rows
 from ostinato_server.runtime.recorded import RecordedStepTable
 from ostinato_server.runtime.signature import deviation
 from ostinato_server.runtime.stepwise import step_by_step
 from ostinato_server.runtime.torch_module import DTYPES, as_written
 from ostinato_server.runtime.transfer import together
+
+RowCount = Callable[[int], int]
+"""Rows that are wanted to rows that are run."""
 
 _NUMPY_DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
 
@@ -37,18 +41,28 @@ class TorchScriptBackend:
     def __init__(self, bundle: Bundle, device: str, threads: int) -> None:
         self.device = device
         self._bundle = bundle
+        self._threads = threads
         torch.set_num_threads(threads)
 
     def graph(self, name: str) -> TorchScriptGraph:
         """Opens a graph that keeps nothing between calls."""
-        return TorchScriptGraph(self._load(name), self._bundle.manifest.graphs[name], self.device)
+        graph = self._bundle.manifest.graphs[name]
+        return TorchScriptGraph(self._load(name), graph, self.device, self._filled(graph))
 
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams; on a GPU, it is recorded where that can be."""
         module, graph = self._load(name), self._bundle.manifest.graphs[name]
         if self.device == "cuda" and not graph.memory:
             return RecordedStepTable(module, graph, capacity, self.device, CudaLauncher())
-        return TorchScriptStepTable(module, graph, capacity, self.device)
+        return TorchScriptStepTable(module, graph, capacity, self.device, self._filled(graph))
+
+    def _filled(self, graph: Graph) -> RowCount:
+        """How many rows a batch of so many is run with; a GPU's products are not made even by that."""
+        if self.device != "cpu":
+            return lambda count: count
+        tensors = (*graph.inputs, *graph.outputs)
+        widths = {tensor.shape[1] for tensor in tensors if tensor.name.startswith(("state_", "next_state_"))}
+        return lambda count: even_rows(count, widths, self._threads)
 
     def _load(self, name: str) -> Callable[..., Any]:
         """Opens a graph from verified bytes and tries it.
@@ -99,40 +113,47 @@ def _try(module: Callable[..., Any], graph: Graph, device: str) -> str:
 class TorchScriptGraph:
     """A graph that keeps nothing between calls."""
 
-    def __init__(self, module: Callable[..., Any], graph: Graph, device: str) -> None:
+    def __init__(self, module: Callable[..., Any], graph: Graph, device: str, filled: RowCount) -> None:
         self._module = module
+        self._filled = filled
         self._inputs = [tensor.name for tensor in graph.inputs]
         self._outputs = [tensor.name for tensor in graph.outputs]
         self._device = device
 
     @torch.inference_mode()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Runs the graph once."""
-        given = [torch.from_numpy(np.ascontiguousarray(inputs[name])).to(self._device) for name in self._inputs]
+        """Runs the graph once; copies of the last row fill the batch up."""
+        count = len(inputs[self._inputs[0]])
+        rows = np.minimum(np.arange(self._filled(count)), count - 1)
+        given = [torch.from_numpy(np.ascontiguousarray(inputs[name][rows])).to(self._device) for name in self._inputs]
         results = self._module(*given)
         if isinstance(results, torch.Tensor):
             results = (results,)
-        return {name: result.cpu().numpy() for name, result in zip(self._outputs, results, strict=True)}
+        return {name: result[:count].cpu().numpy() for name, result in zip(self._outputs, results, strict=True)}
 
 
 class TorchScriptStepTable:
-    """Streams in preallocated state buffers on the device, advanced operation by operation."""
+    """Streams in preallocated state buffers on the device, advanced operation by operation.
 
-    def __init__(self, module: Callable[..., Any], graph: Graph, capacity: int, device: str) -> None:
+    Rows above the live ones fill a batch up.
+    """
+
+    def __init__(self, module: Callable[..., Any], graph: Graph, capacity: int, device: str, filled: RowCount) -> None:
         self.capacity = capacity
+        self._filled = filled
+        room = filled(capacity)
         self._module = module
         self._inputs = [tensor.name for tensor in graph.inputs]
         self._outputs = [tensor.name for tensor in graph.outputs]
-        self._state = {tensor.name: torch.zeros(capacity, *tensor.shape[1:], device=device) for tensor in graph.state}
-        self._memory = DeviceMemory(graph.memory, capacity, torch.device(device)) if graph.memory else None
+        self._state = {tensor.name: torch.zeros(room, *tensor.shape[1:], device=device) for tensor in graph.state}
+        self._memory = DeviceMemory(graph.memory, room, torch.device(device)) if graph.memory else None
         special = {*self._state, *(tensor.name for tensor in graph.memory)}
         column_tensors = [tensor for tensor in graph.inputs if tensor.name not in special]
         self.columns: dict[str, Array] = {
             tensor.name: np.zeros(capacity, _NUMPY_DTYPES[tensor.data_type]) for tensor in column_tensors
         }
         self._device_columns = {
-            tensor.name: torch.zeros(capacity, dtype=DTYPES[tensor.data_type], device=device)
-            for tensor in column_tensors
+            tensor.name: torch.zeros(room, dtype=DTYPES[tensor.data_type], device=device) for tensor in column_tensors
         }
 
     @torch.inference_mode()
@@ -174,11 +195,11 @@ class TorchScriptStepTable:
             self._device_columns[name][:count].copy_(torch.from_numpy(column[:count]))
         memory = self._memory.tensors if self._memory is not None else {}
         tensors = {**self._state, **self._device_columns, **memory}
-        given = [tensors[name][:count] for name in self._inputs]
+        given = [tensors[name][: self._filled(count)] for name in self._inputs]
         results = dict(zip(self._outputs, self._module(*given), strict=True))
         for name, buffer in self._state.items():
-            buffer[:count].copy_(results.pop(f"next_{name}"))
-        return together(results)
+            buffer[:count].copy_(results.pop(f"next_{name}")[:count])
+        return together({name: result[:count] for name, result in results.items()})
 
     def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
         """Advances rows 0 to count-1 by several steps."""
