@@ -10,6 +10,11 @@ PYTEST_ARGS ?=
 PEERS ?=
 PROFILE_SECONDS ?= 15
 STACK ?= server prometheus grafana envoy trainer
+FUZZ_REQUESTS ?= 100000
+FUZZ_SECONDS ?= 60
+FUZZ_ARGS ?=
+SOAK_SECONDS ?= 600
+SOAK_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -80,6 +85,15 @@ bench-peers: $(EVERYTHING)  ## Compare with other servers (PEERS="litserve trito
 .PHONY: profile
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg
 	@scripts/profile $(PROFILE_SECONDS)
+
+.PHONY: fuzz
+fuzz: $(EVERYTHING)  ## Send every call FUZZ_REQUESTS mutated requests, every reader of bytes FUZZ_SECONDS of them
+	@$(BIN)/python -m tests.fuzz --requests $(FUZZ_REQUESTS) $(FUZZ_ARGS)
+	@$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
+
+.PHONY: soak
+soak: $(EVERYTHING)  ## Keep a server of the shipped models busy and in trouble for SOAK_SECONDS, then count what it holds
+	@$(BIN)/python -m tests.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
 .PHONY: audit
 audit: $(EVERYTHING)  ## Look up known vulnerabilities of every pinned version; fails where that cannot be asked

@@ -44,7 +44,7 @@ from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import Guard
-from ostinato_server.rpc.health import ModelHealth
+from ostinato_server.rpc.health import HealthService, ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
@@ -88,7 +88,7 @@ class Server:
     metrics_url: str
     lifecycle: Lifecycle
     _grpc: grpc.aio.Server
-    _health: health.aio.HealthServicer
+    _health: HealthService
     _guard: Guard
     _sessions: Sessions
     _looking: list[asyncio.Task[None]]
@@ -135,7 +135,7 @@ async def start(config: ServerConfig) -> Server:
     credentials = tls(config)
     tracing = _start_tracing() if config.traces == "otlp" else None
     catalog = Catalog()
-    checker = health.aio.HealthServicer()
+    checker = HealthService()
     statistics = Statistics(time.time)
     told = ModelHealth(checker)
     lifecycle = await _load_models(config, metrics, statistics, catalog, told)

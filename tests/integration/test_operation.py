@@ -3,12 +3,13 @@
 import time
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together
+from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together, violation
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_server.app import SERVICES
@@ -52,6 +53,27 @@ def test_unknown_model_is_not_found_and_a_missing_name_is_invalid(server: Runnin
 def test_health_is_serving_for_every_service(server: RunningServer) -> None:
     for service in ("", *SERVICES):
         assert server.health(service) == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_lists_every_service_and_model(server: RunningServer) -> None:
+    messages: Any = health_pb2  # whose type stubs lack List
+    ask_all = server.channel.unary_unary(
+        "/grpc.health.v1.Health/List",
+        request_serializer=messages.HealthListRequest.SerializeToString,
+        response_deserializer=messages.HealthListResponse.FromString,
+    )
+    statuses = ask_all(messages.HealthListRequest(), timeout=CALL_SECONDS).statuses
+    serving_all = dict.fromkeys(("", *SERVICES, *MODELS), health_pb2.HealthCheckResponse.SERVING)
+    assert {name: each.status for name, each in statuses.items()} == serving_all
+
+
+@pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ServerReady"])
+def test_health_that_cannot_be_read_is_an_invalid_argument(server: RunningServer, method: str) -> None:
+    on_bytes: Any = server.channel.unary_unary(method)
+    with pytest.raises(grpc.RpcError) as caught:
+        on_bytes(b"\xff", timeout=CALL_SECONDS)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert violation(caught.value) == ("request", "must be a well-formed message whose strings are UTF-8")
 
 
 def test_reflection_tells_the_services_when_it_is_turned_on(repository: Path) -> None:

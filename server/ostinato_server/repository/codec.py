@@ -8,6 +8,9 @@ from tokenizers.decoders import DecodeStream
 from ostinato_bundle import TokenizerFacts
 from ostinato_server.engine.sequence import Detokenizer
 
+UNLIKELY = "\U0010fffd"
+"""A character that no vocabulary has."""
+
 
 class TextCodec:
     """A bundle's tokenizer.
@@ -17,7 +20,7 @@ class TextCodec:
         facts: What the manifest says of it.
 
     Raises:
-        ValueError: It has a token that is not in the model's vocabulary.
+        ValueError: It has a token that is not in the model's vocabulary, or none for what is not in its own.
     """
 
     def __init__(self, content: bytes, facts: TokenizerFacts) -> None:
@@ -34,6 +37,8 @@ class TextCodec:
             else None
         )
         self._alphabet = frozenset(self._characters or ()) if facts.unknown_id is None else None
+        if not self._alphabet:  # all others are sent only what they have
+            self._encodes_what_it_does_not_know()
 
         self.longest_piece = max(map(len, self._pieces), default=1)
         """Characters of the longest token."""
@@ -61,6 +66,13 @@ class TextCodec:
     def unknown_piece(self) -> str | None:
         """The token that stands for what is not in the vocabulary."""
         return None if self.facts.unknown_id is None else self._pieces[self.facts.unknown_id]
+
+    def _encodes_what_it_does_not_know(self) -> None:
+        """Fails now rather than in a request: the library looks for the unknown token when it needs it."""
+        try:
+            self.encode(UNLIKELY)
+        except Exception as error:  # the library has no error of its own
+            raise ValueError(f"it fails on text that is not in its vocabulary: {error}") from error
 
     def _readable(self, token_id: int, special: set[int | None]) -> str:
         if token_id in special or self.facts.kind != "subword":

@@ -39,7 +39,7 @@ class _Malformed:
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Wraps all calls but those for health.
+    """Wraps all calls; of those for health, only what cannot be read is refused.
 
     Args:
         metrics: Told how long each call took and how it ended.
@@ -89,8 +89,8 @@ class Guard(grpc.aio.ServerInterceptor):
         """Wraps a call's handler."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method in PROBES or method.startswith(HEALTH):
-            return handler
+        if handler is None:
+            return None
         make, inner = next(
             (make, inner)
             for make, inner in (
@@ -101,14 +101,19 @@ class Guard(grpc.aio.ServerInterceptor):
             )
             if inner is not None
         )
-        checked = self._read_each(inner) if handler.request_streaming else self._read_one(inner)
-        wrapped = self._streaming(method, checked) if handler.response_streaming else self._unary(method, checked)
+        wrapped = (
+            _open(inner) if method in PROBES or method.startswith(HEALTH) else self._guarded(method, handler, inner)
+        )
         result: Handler = make(
             wrapped,
             request_deserializer=_tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
         return result
+
+    def _guarded(self, method: str, handler: Handler, inner: Any) -> Any:
+        checked = self._read_each(inner) if handler.request_streaming else self._read_one(inner)
+        return self._streaming(method, checked) if handler.response_streaming else self._unary(method, checked)
 
     def _unary(self, method: str, inner: Any) -> Callable[[Any, Context], Awaitable[Any]]:
         async def serve(request: Any, context: Context) -> Any:
@@ -213,10 +218,29 @@ class Guard(grpc.aio.ServerInterceptor):
         return lambda requests, context: inner(checked(requests), context)
 
     def _read(self, request: Any) -> Any:
-        if isinstance(request, _Malformed):
-            raise InvalidArgument("request", "must be a well-formed message whose strings are UTF-8")
+        _refuse_malformed(request)
         self._log.note(request)
         return request
+
+
+def _open(inner: Any) -> Callable[[Any, Context], Awaitable[Any]]:
+    """A handler of one request that is for everybody and is not counted."""
+
+    async def serve(request: Any, context: Context) -> Any:
+        try:
+            _refuse_malformed(request)
+        except InvalidArgument as error:
+            details = ((DETAILS_KEY, status_of(error).SerializeToString()),)
+            await context.abort(code_of(error), str(error), details)
+        return await inner(request, context)
+
+    return serve
+
+
+def _refuse_malformed(request: Any) -> None:
+    """Raises what a message is refused with that could not be read."""
+    if isinstance(request, _Malformed):
+        raise InvalidArgument("request", "must be a well-formed message whose strings are UTF-8")
 
 
 def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:

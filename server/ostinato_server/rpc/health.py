@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 from grpc_health.v1 import health, health_pb2
 
 SERVER = ""
 """The name that the protocol has for a server as a whole."""
+
+_MESSAGES: Any = health_pb2  # whose type stubs lack List too
+
+
+class HealthService(health.aio.HealthServicer):
+    """The library's service, and what it leaves out: ``List``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._services: set[str] = set()
+
+    async def set(self, service: str, status: Any) -> None:
+        """Says how a service is from now on."""
+        self._services.add(service)
+        await super().set(service, status)
+
+    async def List(self, request: Any, context: Any) -> Any:  # noqa: N802 (the contract's name)
+        """Tells how every service is."""
+        names = sorted(self._services)
+        each = {name: await self.Check(health_pb2.HealthCheckRequest(service=name), context) for name in names}
+        return _MESSAGES.HealthListResponse(statuses=each)
 
 
 class ModelHealth:
@@ -18,7 +40,7 @@ class ModelHealth:
         checker: The health service.
     """
 
-    def __init__(self, checker: health.aio.HealthServicer) -> None:
+    def __init__(self, checker: HealthService) -> None:
         self._checker = checker
         self._served: frozenset[str] = frozenset()
         self._failing: frozenset[str] = frozenset()

@@ -53,6 +53,13 @@ def test_vocabulary_without_an_unknown_token_tells_what_it_misses(tmp_path: Path
     assert closed.missing("abcd") == "c"
 
 
+def test_tokenizer_whose_unknown_token_is_not_its_own_is_refused(tmp_path: Path) -> None:
+    character_tokenizer({"<unk>": 0, "a": 1}, "<none>").save(str(tmp_path / "tokenizer.json"))
+    facts = TokenizerFacts(kind="character", vocabulary_size=2, unknown_id=0)
+    with pytest.raises(ValueError, match="fails on text that is not in its vocabulary"):
+        TextCodec((tmp_path / "tokenizer.json").read_bytes(), facts)
+
+
 def test_vocabulary_with_an_unknown_token_misses_nothing(characters: TextCodec, subwords: TextCodec) -> None:
     assert characters.missing("a\u2603b") is None
     assert subwords.missing("a\u2603b") is None
