@@ -96,12 +96,13 @@ class Driven:
         self.counts = Counts()
         self.engine = DecodeEngine(
             "tiny",
-            Batch(table),
+            Batch(table, opened.bundle.manifest.tokenizer.vocabulary_size),
             self._preparation(reader if way.chunks or opened.translates else None),
             way.capacity,
             Outbox(way.message_seconds),
             self._deliver,
             self.counts,
+            lambda: None,
             self._clock,
         )
 
