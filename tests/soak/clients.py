@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -116,10 +116,10 @@ class Clients:
             await stream.aclose()
         self.tally.ended["cancelled"] += 1
 
-    async def _watched(self, work: Work, request: object, hurries: bool = False) -> None:
+    async def _watched(self, work: Work, request: Awaitable[None], hurries: bool = False) -> None:
         """Judges how a request may end that does not come to its end."""
         try:
-            await request  # type: ignore[misc]
+            await request
         except grpc.aio.AioRpcError as error:
             code = error.code()
             if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
