@@ -102,11 +102,11 @@ def test_prompt_in_one_go_gives_the_state_of_its_steps(
     model = written(untrained_generator(cell=cell, hidden_size=size), artifact, tmp_path)
     table = model.opened(1).step_table("step", 1)
     for length in (1, 7):
-        tokens = np.random.default_rng(length).integers(0, 60, (16, length))
-        expected = [read_in_steps(table, model.bundle, stream, tokens) for stream in range(16)]
+        tokens = np.random.default_rng(length).integers(0, 60, (9, length))
+        expected = [read_in_steps(table, model.bundle, stream, tokens) for stream in range(9)]
         for threads in (1, 2):
             reader = model.opened(threads).graph("prefill")
-            for count in (1, 2, 5, 16):
+            for count in (1, 2, 9):
                 assert prefilled(reader, model.bundle, range(count), tokens) == expected[:count]
 
 
