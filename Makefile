@@ -7,7 +7,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 DOCKER ?= docker
 PYTEST_ARGS ?=
+PEERS ?=
 PROFILE_SECONDS ?= 15
+STACK ?= server prometheus grafana envoy trainer
 FUZZ_REQUESTS ?= 100000
 FUZZ_SECONDS ?= 60
 FUZZ_ARGS ?=
@@ -22,7 +24,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 SERVING := $(VENV)/.installed-serving
 EVERYTHING := $(VENV)/.installed-everything
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
-         bench/ostinato_bench tests
+         bench/ostinato_bench bench/peers/work tests
 
 .PHONY: help
 help:  ## List the targets
@@ -50,6 +52,10 @@ bundles: $(EVERYTHING)  ## Derive every format of models/pretrained into reposit
 test: check  ## Complete .venv, check the sources and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-stack
+test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, hardening, a kill under streams
+	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)
+
 .PHONY: check
 check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the contract's style
 	$(BIN)/ruff check .
@@ -66,6 +72,15 @@ proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
 .PHONY: bench-micro
 bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 	@$(BIN)/python -m ostinato_bench.micro
+
+.PHONY: bench-gpu
+bench-gpu: $(EVERYTHING)  ## Measure the server on a GPU against its goals; says so where there is no CUDA
+	@$(BIN)/python -m ostinato_bench.gpu
+
+.PHONY: bench-peers
+bench-peers: $(EVERYTHING)  ## Compare with other servers (PEERS="litserve triton" for some) into docs/benchmarks.md
+	@test -d repository || $(MAKE) bundles
+	@$(BIN)/python -m ostinato_bench.peers $(PEERS)
 
 .PHONY: profile
 profile: $(EVERYTHING)  ## Draw a flame graph of a server under load into runs/profile.svg

@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "ostinato.json"
 
+_VARIABLES = {"$model": ".*", "$instance": ".*", "$__rate_interval": "1m"}
+"""Values of the dashboard's variables."""
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -32,10 +35,16 @@ def dashboard() -> dict[str, Any]:
 def dashboard_queries() -> dict[str, str]:
     """Every query of the dashboard, its variables filled in, by panel title and reference."""
     return {
-        f"{panel['title']} {target['refId']}": target["expr"].replace("$model", ".*").replace("$__rate_interval", "1m")
+        f"{panel['title']} {target['refId']}": _filled_in(target["expr"])
         for panel in dashboard()["panels"]
         for target in panel.get("targets", [])
     }
+
+
+def _filled_in(query: str) -> str:
+    for variable, value in _VARIABLES.items():
+        query = query.replace(variable, value)
+    return query
 
 
 def queries() -> list[str]:

@@ -107,7 +107,7 @@ class Loop:
                     else:
                         recording.arrived(now - start, tokens, gap=now - latest)
                     latest = now
-        except grpc.RpcError as error:
+        except (grpc.RpcError, ConnectionError) as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError from error  # grpc.aio told of our own cancellation as a status
             how = ending(error)

@@ -25,8 +25,10 @@ class Ending:
     retry_seconds: float | None
 
 
-def ending(error: grpc.RpcError) -> Ending:
-    """Reads the status of a call that failed."""
+def ending(error: grpc.RpcError | ConnectionError) -> Ending:
+    """Reads the status of a call that failed, or what a server that speaks no gRPC failed with."""
+    if isinstance(error, ConnectionError):
+        return Ending(False, str(error), None)
     if not isinstance(error, grpc.aio.AioRpcError):
         return Ending(False, grpc.StatusCode.UNKNOWN.name, None)
     details = rich_status([(str(key), value) for key, value in error.trailing_metadata() or ()])

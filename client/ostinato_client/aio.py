@@ -39,6 +39,7 @@ from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
 from ostinato_client.sentiment import SentimentFold, TypingFold
 from ostinato_client.statuses import error_from_call
+from ostinato_client.trace_context import with_trace_context
 
 
 class AsyncClient:
@@ -67,9 +68,12 @@ class AsyncClient:
         credentials: TLS, as :func:`~ostinato_client.tls_credentials` makes it; plain text when None.
         token: Proves who calls, where the server asks for that; sent with every call.
         insecure_token: Whether the token may be sent without TLS, to a server on this machine for instance.
+        trace_context: Whether calls carry the current OpenTelemetry context, so that the server's part is found in the
+            caller's trace; needs ``opentelemetry-api``.
 
     Raises:
-        ValueError: An argument is out of its range, or a token would go in plain text.
+        ValueError: An argument is out of its range, a token would go in plain text, or OpenTelemetry is wanted
+            and not installed.
     """
 
     def __init__(
@@ -83,12 +87,13 @@ class AsyncClient:
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
         insecure_token: bool = False,
+        trace_context: bool = False,
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
         refuse_open_token(token, encrypted=credentials is not None, allowed=insecure_token)
-        self._metadata = call_metadata(client_id, token)
+        self._metadata = with_trace_context(call_metadata(client_id, token), wanted=trace_context)
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(target, options=options)
@@ -213,7 +218,7 @@ class AsyncClient:
             response_deserializer=generation_pb2.GenerateSessionResponse.FromString,
         )
         seconds = deadline(timeout, self._timeout)
-        return AsyncSession(lambda turns: method(turns, timeout=seconds, metadata=self._metadata), start)
+        return AsyncSession(lambda turns: method(turns, timeout=seconds, metadata=self._metadata()), start)
 
     def translate(
         self,
@@ -342,7 +347,7 @@ class AsyncClient:
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
         )
         return AsyncScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
         )
 
     def classify_incremental(
@@ -379,7 +384,7 @@ class AsyncClient:
             response_deserializer=sentiment_pb2.ClassifyIncrementalResponse.FromString,
         )
         return AsyncScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
         )
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
@@ -497,7 +502,7 @@ class AsyncClient:
             response_deserializer=call.response.FromString,
         )
         try:
-            response = await method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata)
+            response = await method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata())
         except grpc.RpcError as error:
             raise error_from_call(error) from None
         return call.result(response)
@@ -510,4 +515,4 @@ class AsyncClient:
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=seconds, metadata=self._metadata, wait_for_ready=wait_for_ready)
+        return method(call.request, timeout=seconds, metadata=self._metadata(), wait_for_ready=wait_for_ready)

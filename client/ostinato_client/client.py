@@ -30,6 +30,7 @@ from ostinato_client.sentiment import SentimentFold, TypingFold
 from ostinato_client.session import Session
 from ostinato_client.statuses import error_from_call
 from ostinato_client.streams import GenerationStream, Responses, ScoreStream, Sender, TranslationStream
+from ostinato_client.trace_context import with_trace_context
 
 
 class Client:
@@ -57,9 +58,12 @@ class Client:
         credentials: TLS, as :func:`~ostinato_client.tls_credentials` makes it; plain text when None.
         token: Proves who calls, where the server asks for that; sent with every call.
         insecure_token: Whether the token may be sent without TLS, to a server on this machine for instance.
+        trace_context: Whether calls carry the current OpenTelemetry context, so that the server's part is found in the
+            caller's trace; needs ``opentelemetry-api``.
 
     Raises:
-        ValueError: An argument is out of its range, or a token would go in plain text.
+        ValueError: An argument is out of its range, a token would go in plain text, or OpenTelemetry is wanted
+            and not installed.
     """
 
     def __init__(
@@ -73,12 +77,13 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
         insecure_token: bool = False,
+        trace_context: bool = False,
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
         refuse_open_token(token, encrypted=credentials is not None, allowed=insecure_token)
-        self._metadata = call_metadata(client_id, token)
+        self._metadata = with_trace_context(call_metadata(client_id, token), wanted=trace_context)
         options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
         if credentials is None:
             self._channel = grpc.insecure_channel(target, options=options)
@@ -203,7 +208,7 @@ class Client:
             response_deserializer=generation_pb2.GenerateSessionResponse.FromString,
         )
         seconds = deadline(timeout, self._timeout)
-        return Session(lambda turns: method(turns, timeout=seconds, metadata=self._metadata), start)
+        return Session(lambda turns: method(turns, timeout=seconds, metadata=self._metadata()), start)
 
     def translate(
         self,
@@ -332,7 +337,7 @@ class Client:
             response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
         )
         return ScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
         )
 
     def classify_incremental(
@@ -369,7 +374,7 @@ class Client:
             response_deserializer=sentiment_pb2.ClassifyIncrementalResponse.FromString,
         )
         return ScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata), fold, sender
+            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
         )
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
@@ -487,7 +492,7 @@ class Client:
             response_deserializer=call.response.FromString,
         )
         try:
-            response = method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata)
+            response = method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata())
         except grpc.RpcError as error:
             raise error_from_call(error) from None
         return call.result(response)
@@ -500,4 +505,4 @@ class Client:
             request_serializer=type(call.request).SerializeToString,
             response_deserializer=call.response.FromString,
         )
-        return method(call.request, timeout=seconds, metadata=self._metadata, wait_for_ready=wait_for_ready)
+        return method(call.request, timeout=seconds, metadata=self._metadata(), wait_for_ready=wait_for_ready)

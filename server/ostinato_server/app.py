@@ -7,8 +7,10 @@ import logging
 import time
 from dataclasses import dataclass
 from http.server import HTTPServer
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import grpc
@@ -29,7 +31,7 @@ from ostinato.v1 import (
 )
 from ostinato_server.config import ServerConfig
 from ostinato_server.engine.observer import EngineObserver
-from ostinato_server.errors import NoRepository, StartupError
+from ostinato_server.errors import Draining, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import LocalRepository, Repository
@@ -37,6 +39,7 @@ from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.loader import Loader
 from ostinato_server.repository.remote import RemoteRepository, default_cache
 from ostinato_server.repository.versions import read_policies
+from ostinato_server.repository.watchdog import Watchdog
 from ostinato_server.rpc.access import Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
@@ -53,6 +56,9 @@ from ostinato_server.rpc.translation import TranslationService
 from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
 
+if TYPE_CHECKING:
+    from ostinato_server.rpc.tracing import Tracing
+
 logger = logging.getLogger(__name__)
 
 SERVICES = tuple(
@@ -60,6 +66,9 @@ SERVICES = tuple(
     for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2, grpc_service_pb2)
     for descriptor in module.DESCRIPTOR.services_by_name.values()
 )
+
+_LAST_WORD_SECONDS = 1.0
+"""Time for calls that have ended, or are cut off, to tell their clients."""
 
 _STOP_SECONDS = 5.0
 """Time for the metrics port to close."""
@@ -82,24 +91,33 @@ class Server:
     _health: HealthService
     _guard: Guard
     _sessions: Sessions
-    _polling: asyncio.Task[None] | None
+    _looking: list[asyncio.Task[None]]
     _metrics: tuple[HTTPServer, Thread]
+    _tracing: Tracing | None
     _grace_seconds: float
 
     async def stop(self) -> None:
         """Drains and stops: health says NOT_SERVING, running requests have the grace period, new ones are refused."""
         await self._health.enter_graceful_shutdown()
-        if self._polling is not None:
-            self._polling.cancel()
+        for task in self._looking:
+            task.cancel()
         self._sessions.drain()
-        if not await self._guard.drain(self._grace_seconds):
+        drained = await self._guard.drain(self._grace_seconds)
+        # Without time it takes back statuses that are still on their way to the clients.
+        stopping = asyncio.create_task(self._grpc.stop(_LAST_WORD_SECONDS))
+        if not drained:
             logger.warning("requests still running after %g s of grace are cut off", self._grace_seconds)
-        await self._grpc.stop(0)
+            await asyncio.sleep(0)  # connections are told to end first, so that streams are taken up on others
+            for model in self.lifecycle.in_memory():
+                model.suspend(Draining)
+        await stopping
         await self.lifecycle.close()
         server, thread = self._metrics
         server.shutdown()
         server.server_close()
         thread.join(_STOP_SECONDS)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
 
 async def start(config: ServerConfig) -> Server:
@@ -112,13 +130,23 @@ async def start(config: ServerConfig) -> Server:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
+    metrics.configured(installed_version("ostinato"), config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
+    tracing = _start_tracing() if config.traces == "otlp" else None
     catalog = Catalog()
     checker = HealthService()
     statistics = Statistics(time.time)
-    lifecycle = await _load_models(config, metrics, statistics, catalog, ModelHealth(checker))
-    guard = Guard(metrics, access, CallerLimit(config.max_requests_per_caller), RequestLog(config.log_text))
+    told = ModelHealth(checker)
+    lifecycle = await _load_models(config, metrics, statistics, catalog, told)
+    watchdog = Watchdog(lifecycle.in_memory, config.stall_seconds, metrics, told.failing)
+    guard = Guard(
+        metrics,
+        access,
+        CallerLimit(config.max_requests_per_caller),
+        RequestLog(config.log_text),
+        None if tracing is None else tracing.spans.begin,
+    )
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))
     sessions = Sessions(config.max_sessions, config.session_idle_seconds, metrics.sessions_open)
     desk = Desk(catalog, metrics, statistics, time.monotonic, config.max_deadline_seconds, sessions)
@@ -128,7 +156,7 @@ async def start(config: ServerConfig) -> Server:
     models = ModelService(catalog, lifecycle, config.model_control)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceService(desk, statistics, models, lambda: guard.draining), server
+        OpenInferenceService(desk, statistics, models, watchdog, lambda: guard.draining), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
@@ -138,12 +166,16 @@ async def start(config: ServerConfig) -> Server:
         metrics_http = _serve_metrics(config, registry)
     except StartupError:
         await lifecycle.close()
+        if tracing is not None:
+            tracing.close()
         raise
     await server.start()
-    for service in ("", *SERVICES):
+    for service in SERVICES:
         await checker.set(service, health_pb2.HealthCheckResponse.SERVING)
-    polls = config.model_control == "poll"
-    polling = asyncio.create_task(lifecycle.poll(config.poll_seconds)) if polls else None
+    await told.up()
+    looking = [asyncio.create_task(watchdog.watch())]
+    if config.model_control == "poll":
+        looking.append(asyncio.create_task(lifecycle.poll(config.poll_seconds)))
     return Server(
         address=f"{url_host(config.host)}:{port}",
         metrics_url=f"http://{url_host(config.host)}:{metrics_http[0].server_port}/metrics",
@@ -152,8 +184,9 @@ async def start(config: ServerConfig) -> Server:
         _health=checker,
         _guard=guard,
         _sessions=sessions,
-        _polling=polling,
+        _looking=looking,
         _metrics=metrics_http,
+        _tracing=tracing,
         _grace_seconds=config.grace_seconds,
     )
 
@@ -173,7 +206,7 @@ async def _load_models(
         Loader(config, observe, asyncio.get_running_loop()).load,
         catalog,
         metrics,
-        told.tell,
+        told.served,
     )
     final = config.model_control == "none"
     try:
@@ -197,6 +230,14 @@ def _open_repository(config: ServerConfig) -> Repository:
     if config.repository.scheme == "http" and not is_loopback(urlsplit(config.repository.full).hostname or ""):
         logger.warning("INSECURE: %s is not encrypted: whoever is on the way can change the models", config.repository)
     return RemoteRepository(config.repository, config.cache_dir or default_cache())
+
+
+def _start_tracing() -> Tracing:
+    try:
+        from ostinato_server.rpc.tracing import start_tracing  # an extra, and a quarter of a second to import
+    except ImportError as error:
+        raise StartupError(f"traces need another extra: pip install 'ostinato[server,tracing]' ({error})") from error
+    return start_tracing()
 
 
 def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:

@@ -95,6 +95,13 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "How long running requests may go on after SIGTERM.",
     metavar="SECONDS",
 )
+@_option(
+    "--stall-seconds",
+    "stall_seconds",
+    click.FloatRange(0.1, 86_400),
+    "How long an engine may be busy with one piece of work before the server is unhealthy.",
+    metavar="SECONDS",
+)
 @_file_option("--tls-cert", "tls_certificate", "Speak TLS with this certificate (PEM, with its chain).")
 @_file_option("--tls-key", "tls_key", "Private key (PEM) of the certificate.")
 @_file_option("--tls-client-ca", "tls_client_ca", "Ask clients for a certificate that one of these (PEM) signed.")
@@ -135,6 +142,12 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     click.FloatRange(0, 86_400),
     "Connections without data that ping more often are closed.",
     metavar="SECONDS",
+)
+@_option(
+    "--traces",
+    "traces",
+    click.Choice(["none", "otlp"]),
+    "Send traces of calls by OTLP; where to, and of which, say the OTEL_ variables.",
 )
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, json anywhere else]"
@@ -207,7 +220,11 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
         return
     server = await starting
     if as_json:
-        click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
+        try:
+            click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))
+        except OSError as error:
+            await server.stop()
+            raise StartupError(f"standard output cannot be written: {error.strerror}") from error
     logger.info("serving %s on %s, metrics at %s", config.repository, server.address, server.metrics_url)
     await stopping.wait()
     logger.info("stopping: running requests have %g s", config.grace_seconds)

@@ -28,6 +28,7 @@ class ServerConfig:
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
+        stall_seconds: How long an engine may be busy with one piece of work before its requests end.
         tls_certificate: PEM file with the certificate of the gRPC port; plain text when None.
         tls_key: PEM file with its key.
         tls_client_ca: PEM file with the roots of the certificates that clients must show; none is asked for when None.
@@ -41,6 +42,7 @@ class ServerConfig:
         session_idle_seconds: How long a session waits for its client before it ends.
         max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
         min_ping_interval_seconds: A connection without data that pings more often than this is closed.
+        traces: ``none``, or ``otlp`` to send traces where OpenTelemetry's environment variables say.
         log_text: Whether the log holds the texts of requests.
         versions: Which versions of a model are served, as ``repository.versions.read_policies`` reads them.
         model_control: ``none``: models are loaded at start only; ``poll``: the repository is looked at now and then;
@@ -61,6 +63,7 @@ class ServerConfig:
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0
+    stall_seconds: float = 30.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -74,6 +77,7 @@ class ServerConfig:
     session_idle_seconds: float = 300.0
     max_connection_age_seconds: float = 3600.0
     min_ping_interval_seconds: float = 10.0
+    traces: str = "none"
     log_text: bool = False
     versions: tuple[str, ...] = ()
     model_control: str = "none"
@@ -94,6 +98,7 @@ class ServerConfig:
             ("window", 1, 1_000_000),
             ("max_deadline_seconds", 0.001, 86_400),
             ("grace_seconds", 0, 3600),
+            ("stall_seconds", 0.1, 86_400),
             ("max_message_bytes", 1024, 2**31 - 1),
             ("max_streams_per_connection", 1, 2**31 - 1),
             ("max_requests_per_caller", 1, 1_000_000),
@@ -109,6 +114,7 @@ class ServerConfig:
         for name, known in (
             ("device", ("auto", "cpu", "cuda")),
             ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),
+            ("traces", ("none", "otlp")),
             ("model_control", ("none", "poll", "explicit")),
         ):
             if getattr(self, name) not in known:

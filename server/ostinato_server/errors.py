@@ -10,6 +10,7 @@
     ├── ModelNotFound       no model of that name and version is loaded
     ├── BundleNotFound      the repository has no bundle of that name and version
     ├── ModelRefused        the bundle is not what its manifest says, or cannot be served here
+    │   └── ModelTooLarge   there is not the memory for it
     ├── NoRepository        the folder of the bundles cannot be read
     ├── ControlDisabled     models are not loaded and unloaded on request
     ├── WrongTask           the model exists but does something else
@@ -18,6 +19,7 @@
     ├── Draining            the server is shutting down
     ├── DeadlineExpired     the request's deadline passed before its end
     ├── EngineFault         the model's runtime failed; nothing the caller did
+    ├── EngineUnavailable   the model's engine cannot work for now; another server can
     └── StartupError        the server cannot start as configured
         └── DeviceUnavailable
 
@@ -125,6 +127,10 @@ class ModelRefused(ServerError):
         self.reason = reason
 
 
+class ModelTooLarge(ModelRefused):
+    """There is not enough memory for a model now; what is served stays."""
+
+
 class NoRepository(ServerError):
     """The folder of the bundles cannot be read; what is served stays."""
 
@@ -198,6 +204,19 @@ class EngineFault(ServerError):
     def __init__(self, model: str) -> None:
         super().__init__(f"the runtime of model {model} failed on this request; the server has logged why")
         self.model = model
+
+
+class EngineUnavailable(ServerError):
+    """The model's engine cannot work for now.
+
+    Attributes:
+        fault: Why, in a word.
+    """
+
+    def __init__(self, model: str, fault: str) -> None:
+        super().__init__(f"the engine of model {model} cannot work at present ({fault}); retry, or ask another server")
+        self.model = model
+        self.fault = fault
 
 
 class StartupError(ServerError):

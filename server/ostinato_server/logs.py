@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from pythonjsonlogger.json import JsonFormatter
+import orjson
 
 FIELDS = "fields"
 """Attribute of a record that holds facts by name (``logger.info(…, extra={FIELDS: …})``)."""
@@ -24,21 +27,31 @@ class LineFormatter(logging.Formatter):
         return super().formatMessage(record) + facts.replace("\n", "\\n")
 
 
-class ObjectFormatter(JsonFormatter):
-    """A JSON object, facts among its other members."""
+class ObjectFormatter(logging.Formatter):
+    """A JSON object, facts among its other members, where queries find them by their own name."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            ["levelname", "name", "message"],
-            rename_fields={"levelname": "level", "name": "logger"},
-            timestamp="time",
-            json_ensure_ascii=False,
-        )
+    def format(self, record: logging.LogRecord) -> str:
+        """The object, on one line."""
+        members: dict[str, Any] = {
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "time": datetime.fromtimestamp(record.created, UTC),
+        }
+        members |= getattr(record, FIELDS, {})
+        if record.exc_info:
+            members["exc_info"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            members["stack_info"] = self.formatStack(record.stack_info)
+        return _object(members)
 
-    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Puts the facts beside the rest, where queries find them by their own name."""
-        facts = log_data.pop(FIELDS, {})
-        return {**log_data, **facts}
+
+def _object(members: Mapping[str, Any]) -> str:
+    """By orjson, in a fifth of the time, or else by who takes lone surrogates and large numbers too."""
+    try:
+        return orjson.dumps(members, default=str).decode()
+    except TypeError:
+        return json.dumps(members, default=str)
 
 
 def configure(form: str | None, level: str, stream: TextIO | None = None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ostinato_server.engine.fault import Fault
 from ostinato_server.gap_histogram import GapHistogram
 
 TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
@@ -63,11 +64,16 @@ class ServerMetrics:
         self.parked = gauge("requests_parked", "Streams that gave up their slot until their reader reads on.", model)
         self.generated = counter("generated_tokens_total", "Tokens generated.", model)
         self.prompt = counter("prompt_tokens_total", "Tokens of prompts, sources and texts accepted.", model)
+        self.faults = counter("engine_faults_total", "Failures of engines, by kind.", ("model", "kind"))
+        self.unhealthy = gauge("engines_unhealthy", "Engines that cannot work, by why.", ("model", "kind"))
         self.requests = counter("requests_total", "Requests that ended, by how.", ("model", "task", "outcome"))
         self.calls = histogram(
             "rpc_duration_seconds", "Time of a call, by method and status code.", ("method", "code"), TIME_BUCKETS
         )
         self._sessions = gauge("sessions_open", "Sessions that are open, waiting for their client or not.", ())
+        self._slots = gauge("slots", "Requests of a model that may hold a slot at once.", ())
+        self._queue_limit = gauge("queue_limit", "Requests of a model that may wait for a slot.", ())
+        self._build = gauge("build_info", "1 for the version of the server.", ("version",))
         self.info = gauge("model_info", "1 for every loaded model.", ModelInfo._fields)
         self.load_seconds = gauge(
             "model_load_seconds", "Time that loading took, for every loaded model.", ("model", "version")
@@ -75,28 +81,45 @@ class ServerMetrics:
         self.draining = gauge("model_versions_draining", "Versions that only finish what they began.", model)
         self.changes = counter("model_changes_total", "Versions loaded, unloaded and refused.", ("model", "change"))
 
-    def request_ended(self, model: str, task: str, outcome: str, seconds: float) -> None:
-        """A request for a model ended."""
+    def request_ended(self, model: str, task: str, outcome: str, seconds: float, trace_id: str = "") -> None:
+        """A request for a model ended; ``trace_id`` is the trace that it is kept in, empty for none."""
         self.requests.labels(model, task, outcome).inc()
-        self.latency.labels(model).observe(seconds)
+        self.latency.labels(model).observe(seconds, exemplar(trace_id))
 
-    def call_ended(self, method: str, code: str, seconds: float) -> None:
+    def call_ended(self, method: str, code: str, seconds: float, trace_id: str = "") -> None:
         """A call ended, whatever it asked for."""
-        self.calls.labels(method, code).observe(seconds)
+        self.calls.labels(method, code).observe(seconds, exemplar(trace_id))
 
     def sessions_open(self, count: int) -> None:
         """So many sessions are open."""
         self._sessions.set(count)
 
+    def configured(self, version: str, slots: int, queue_limit: int) -> None:
+        """What the server is, and the bounds that each of its models has."""
+        self._build.labels(version).set(1)
+        self._slots.set(slots)
+        self._queue_limit.set(queue_limit)
+
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""
         return EngineMetrics(self, model)
+
+    def engine_failed(self, model: str, fault: Fault) -> None:
+        """An engine of a model failed."""
+        self.faults.labels(model, fault).inc()
+
+    def engines_failing(self, model: str, fault: Fault, count: int) -> None:
+        """So many engines of a model cannot work."""
+        self.unhealthy.labels(model, fault).set(count)
 
     def model_loaded(self, info: ModelInfo, seconds: float) -> None:
         """Requests find a version from now on; to load it took so long."""
         self.info.labels(*info).set(1)
         self.load_seconds.labels(info.model, info.version).set(seconds)
         self.changes.labels(info.model, "loaded").inc()
+        for change in ("unloaded", "refused"):  # a series that begins above 0 has no rate
+            self.changes.labels(info.model, change)
+        self.draining.labels(info.model)
 
     def model_refused(self, model: str) -> None:
         """A bundle was refused."""
@@ -112,6 +135,11 @@ class ServerMetrics:
         """A version's last request has ended, and its engine with it."""
         self.draining.labels(info.model).dec()
         self.changes.labels(info.model, "unloaded").inc()
+
+
+def exemplar(trace_id: str) -> dict[str, str] | None:
+    """What leads from a bucket to a trace that fell into it; nothing for a request that is kept in none."""
+    return {"trace_id": trace_id} if trace_id else None
 
 
 class EngineMetrics:
@@ -138,18 +166,19 @@ class EngineMetrics:
         self._parked = metrics.parked.labels(model)
         self._generated = metrics.generated.labels(model)
         self._prompt = metrics.prompt.labels(model)
+        self._faults = {fault: metrics.faults.labels(model, fault) for fault in Fault}
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         """A request got a slot."""
-        self._queue.observe(queue_seconds)
+        self._queue.observe(queue_seconds, exemplar(trace_id))
 
     def read_prompt(self, tokens: int) -> None:
         """Tokens were accepted."""
         self._prompt.inc(tokens)
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         """A stream gave its first token."""
-        self._first_token.observe(seconds)
+        self._first_token.observe(seconds, exemplar(trace_id))
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
         """Steps were made."""
@@ -168,6 +197,10 @@ class EngineMetrics:
             if now != before:
                 gauge.inc(now - before)
         self._load = load
+
+    def failed(self, fault: Fault) -> None:
+        """The runtime failed."""
+        self._faults[fault].inc()
 
     def ended(self) -> None:
         """The engine has ended."""

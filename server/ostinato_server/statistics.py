@@ -80,12 +80,13 @@ class _CountingObserver:
         self.read_prompt = observer.read_prompt
         self.first_token = observer.first_token
         self.load = observer.load
+        self.failed = observer.failed
         self.ended = observer.ended
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         """A request got a slot."""
         self._counts.queued.add(queue_seconds)
-        self._observer.admitted(queue_seconds)
+        self._observer.admitted(queue_seconds, trace_id)
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
         """Steps were made."""

@@ -14,23 +14,23 @@ STREAMS, CHARACTERS = 64, 600
 
 
 @pytest.mark.slow
-async def test_kill_9_under_64_streams_changes_no_character(repository: Path, tmp_path: Path) -> None:
+async def test_kill_9_under_64_streams_changes_no_token_of_any(repository: Path, tmp_path: Path) -> None:
     server = await asyncio.to_thread(start_server, repository, tmp_path / "first.log")
     port = server.target.rpartition(":")[2]
     begun = asyncio.Event()
     running = 0
 
-    async def read(client: AsyncClient, seed: int) -> str:
+    async def read(client: AsyncClient, seed: int) -> list[tuple[str, float]]:
         nonlocal running
-        texts: list[str] = []
-        async with client.generate("The cat", max_chars=CHARACTERS, seed=seed) as stream:
+        tokens: list[tuple[str, float]] = []
+        async with client.generate("The cat", max_chars=CHARACTERS, seed=seed, logprobs=True) as stream:
             async for chunk in stream:
-                if not texts:
+                if not tokens:
                     running += 1
                     if running == STREAMS:
                         begun.set()
-                texts.append(chunk.text)
-        return "".join(texts)
+                tokens += [(token.text, token.logprob) for token in chunk.tokens]
+        return tokens
 
     async with AsyncClient(server.target, timeout=120) as client:
         streams = [asyncio.create_task(read(client, seed)) for seed in range(STREAMS)]
@@ -40,13 +40,11 @@ async def test_kill_9_under_64_streams_changes_no_character(repository: Path, tm
         unfinished = sum(not stream.done() for stream in streams)
         again = await asyncio.to_thread(start_server, repository, tmp_path / "second.log", "--port", port)
         broken = await asyncio.gather(*streams)
-        whole = await asyncio.gather(
-            *(client.generate("The cat", max_chars=CHARACTERS, seed=seed).text() for seed in range(STREAMS))
-        )
+        whole = await asyncio.gather(*(read(client, seed) for seed in range(STREAMS)))
 
     assert unfinished > STREAMS / 2
     assert broken == whole
-    assert all(len(text) == CHARACTERS for text in broken)
+    assert all(len(tokens) == CHARACTERS for tokens in broken)
     assert server.process.stdout is not None
     server.process.stdout.close()
     assert await asyncio.to_thread(stop_server, again) == 0

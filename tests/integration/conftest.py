@@ -12,8 +12,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_repository(tmp_path_factory.mktemp("repository"))
 
 
-@pytest.fixture(scope="session", params=["onnx-int8", "onnx"])
-def either_onnx(request: pytest.FixtureRequest, repository: Path) -> Iterator[RunningServer]:
+@pytest.fixture(scope="session", params=["onnx-int8", "onnx", "torchscript"])
+def any_artifact(request: pytest.FixtureRequest, repository: Path) -> Iterator[RunningServer]:
     with serving(repository, runtime=request.param) as server:
         yield server
 

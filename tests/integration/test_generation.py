@@ -58,10 +58,10 @@ REQUESTS = st.builds(
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=REQUESTS, others=st.lists(REQUESTS, min_size=32, max_size=32))
 def test_same_request_gives_the_same_characters_alone_and_among_32_others(
-    either_onnx: RunningServer, request: pb.GenerateRequest, others: list[pb.GenerateRequest]
+    any_artifact: RunningServer, request: pb.GenerateRequest, others: list[pb.GenerateRequest]
 ) -> None:
-    alone = generate(either_onnx, request)
-    among, *_ = together([partial(generate, either_onnx, each) for each in (request, *others)])
+    alone = generate(any_artifact, request)
+    among, *_ = together([partial(generate, any_artifact, each) for each in (request, *others)])
     assert among.text == alone.text
     details = [[token.logprob for chunk in each.chunks for token in chunk.tokens] for each in (alone, among)]
     assert details[0] == details[1]

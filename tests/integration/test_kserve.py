@@ -252,14 +252,18 @@ def test_statistics_and_metrics_count_what_was_asked(repository: Path) -> None:
         infer(fresh, request("sentiment", "text", ["fine", "dull"]))
         refused(fresh, request("sentiment", "words", ["fine"]))
         refused(fresh, request("sentiment", "text", [""]))
-        counted = fresh.inference.ModelStatistics(pb.ModelStatisticsRequest(name="sentiment"), timeout=CALL_SECONDS)
-        (sentiment,) = counted.model_stats
+        told = fresh.inference.ModelStatistics(pb.ModelStatisticsRequest(name="sentiment"), timeout=CALL_SECONDS)
+        (sentiment,) = told.model_stats
         stats = sentiment.inference_stats
         assert (sentiment.inference_count, stats.success.count, stats.fail.count) == (1, 1, 2)
         assert stats.queue.count == 2
         assert stats.success.ns > 0
         assert sum(each.batch_size * each.compute_infer.count for each in sentiment.batch_stats) == 2
         assert sentiment.execution_count == sum(each.compute_infer.count for each in sentiment.batch_stats)
+        runs = [(each.compute_input, each.compute_infer, each.compute_output) for each in sentiment.batch_stats]
+        runs.append((stats.compute_input, stats.compute_infer, stats.compute_output))
+        for before, run, after in runs:  # perf_analyzer insists that they are as many
+            assert before.count == run.count == after.count > 0
         samples = fresh.scrape()
         everything = fresh.inference.ModelStatistics(pb.ModelStatisticsRequest(), timeout=CALL_SECONDS)
         assert [each.name for each in everything.model_stats] == ["char-lm", "sentiment", "translation-en-fr"]

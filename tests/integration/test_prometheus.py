@@ -1,6 +1,7 @@
 """A real Prometheus scrapes the real server, and finds in it all that the rules and the dashboard ask for."""
 
 import json
+import os
 import re
 import select
 import subprocess
@@ -18,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests.collector import collecting
 from tests.deployed import PROMETHEUS, dashboard_queries, metric_names, objectives, queries, rules
 from tests.tools import required_tool
 
@@ -38,10 +40,17 @@ class ServerProcess:
 
 @pytest.fixture(scope="module")
 def served(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that has answered each kind of call, and refused one."""
+    """A server that makes traces, has answered each kind of call, and refused one."""
     log = tmp_path_factory.mktemp("serve") / "log"
-    command = [sys.executable, "-m", "ostinato_client", "serve", "--repository", str(repository)]
-    with ended([*command, "--port", "0", "--metrics-port", "0", "--json"], log) as process:
+    command = [sys.executable, "-m", "ostinato_client", "serve", "--repository", str(repository), "--traces", "otlp"]
+    with (
+        collecting() as collector,
+        ended(
+            [*command, "--port", "0", "--metrics-port", "0", "--json"],
+            log,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{collector.address}",
+        ) as process,
+    ):
         assert process.stdout is not None
         ready = json.loads(first_line(process.stdout, log))
         with Client(ready["address"]) as client:
@@ -73,6 +82,7 @@ def prometheus(served: ServerProcess, tmp_path_factory: pytest.TempPathFactory) 
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.size=64MB",
         "--web.listen-address=127.0.0.1:0",
+        "--enable-feature=exemplar-storage",
     ]
     with ended(command, log):
         port = until(lambda: re.search(r'"?Listening on"? address=127\.0\.0\.1:(\d+)', log.read_text()), log)
@@ -81,12 +91,13 @@ def prometheus(served: ServerProcess, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @contextmanager
-def ended(command: list[str], log: Path) -> Iterator["subprocess.Popen[str]"]:
+def ended(command: list[str], log: Path, **variables: str) -> Iterator["subprocess.Popen[str]"]:
     """Runs a program, its standard error in ``log``, and ends it with the block."""
+    environment = {**os.environ, **variables}
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
         ) as process,
     ):
         try:
@@ -161,6 +172,22 @@ def test_every_panel_of_the_dashboard_shows_something(prometheus: str, panel: st
     query = dashboard_queries()[panel]
 
     assert until(partial(ask, prometheus, query))
+
+
+def test_the_traces_behind_a_latency_are_stored(prometheus: str) -> None:
+    def exemplars() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = api(
+            prometheus,
+            "query_exemplars",
+            query='ostinato_time_to_first_token_seconds_bucket{model="char-lm"}',
+            start=f"{time.time() - 600:.0f}",
+            end=f"{time.time():.0f}",
+        )
+        return found
+
+    (series,) = until(exemplars)
+    (exemplar,) = series["exemplars"]
+    assert re.fullmatch("[0-9a-f]{32}", exemplar["labels"]["trace_id"])
 
 
 def test_every_recording_rule_records_and_no_alert_fires(prometheus: str) -> None:

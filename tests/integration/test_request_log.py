@@ -67,6 +67,7 @@ def test_every_task_has_its_counts(server: RunningServer, lines: Lines) -> None:
     translated, scored, streamed, listed = lines(4)
     assert (translated["task"], translated["input_tokens"]) == ("translation", last.summary.source_tokens)
     assert translated.get("output_tokens", 0) == last.summary.target_tokens
+    times(scored, "queue", "total")
     assert (scored["texts"], scored["input_tokens"]) == (2, sum(score.token_count for score in scores))
     assert (streamed["task"], streamed["texts"]) == ("sentiment", 3)
     assert times(listed, "total") == {
@@ -98,6 +99,7 @@ def test_a_cancelled_stream_is_a_line_with_what_it_came_to(repository: Path, lin
     (line,) = lines(1)
     assert (line["code"], line["model"], line["input_tokens"]) == ("CANCELLED", "char-lm", 7)
     assert 0 < line["output_tokens"] < 10_000
+    times(line, "queue", "first_token", "total")
 
 
 def test_a_call_is_called_what_its_client_calls_it(server: RunningServer, lines: Lines) -> None:

@@ -52,19 +52,19 @@ def rest(server: RunningServer, request: pb.GenerateRequest) -> tuple[list[pb.To
     share=st.floats(0, 1),
 )
 def test_cut_anywhere_it_ends_as_if_never_cut(
-    either_onnx: RunningServer, prompt: str, seed: int, temperature: float, stop: tuple[str, ...], share: float
+    any_artifact: RunningServer, prompt: str, seed: int, temperature: float, stop: tuple[str, ...], share: float
 ) -> None:
     request = ask(
         sampling=pb.SamplingParameters(seed=seed, temperature=temperature),
         stopping=pb.StoppingParameters(stop=stop),
     )
     request.prompt = prompt
-    whole = generate(either_onnx, request)
+    whole = generate(any_artifact, request)
     tokens = [token for chunk in whole.chunks for token in chunk.tokens]
     received = round(share * len(tokens))
     assume(received < 40)
 
-    details, summary = rest(either_onnx, resumed(request, whole.text[:received]))
+    details, summary = rest(any_artifact, resumed(request, whole.text[:received]))
 
     assert details == tokens[received:]
     assert summary.finish_reason == whole.summary.finish_reason

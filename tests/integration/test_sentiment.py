@@ -38,11 +38,11 @@ def test_probabilities_sum_to_one_and_the_class_is_the_likelier_one(server: Runn
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(TEXTS) | st.text("abc .", min_size=1).filter(str.strip), min_size=2, max_size=40))
-def test_text_scores_the_same_alone_in_a_batch_and_among_others(either_onnx: RunningServer, texts: list[str]) -> None:
+def test_text_scores_the_same_alone_in_a_batch_and_among_others(any_artifact: RunningServer, texts: list[str]) -> None:
     batch = pb.ClassifyBatchRequest(model="sentiment", texts=texts)
-    scores = list(either_onnx.sentiment.ClassifyBatch(batch, timeout=CALL_SECONDS).scores)
-    assert scores == [classify(either_onnx, text) for text in texts]
-    assert scores == together([partial(classify, either_onnx, text) for text in texts])
+    scores = list(any_artifact.sentiment.ClassifyBatch(batch, timeout=CALL_SECONDS).scores)
+    assert scores == [classify(any_artifact, text) for text in texts]
+    assert scores == together([partial(classify, any_artifact, text) for text in texts])
 
 
 def test_stream_answers_in_the_order_of_the_requests(server: RunningServer) -> None:

@@ -60,9 +60,9 @@ def test_texts_of_the_tokens_joined_are_the_translation(server: RunningServer, b
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_sentence_translates_the_same_alone_and_among_31_others(either_onnx: RunningServer, beam_size: int) -> None:
+def test_sentence_translates_the_same_alone_and_among_31_others(any_artifact: RunningServer, beam_size: int) -> None:
     def run(number: int) -> Translated:
-        return translate(either_onnx, SENTENCES[number % 4], beam_size=beam_size)
+        return translate(any_artifact, SENTENCES[number % 4], beam_size=beam_size)
 
     alone = [run(number) for number in range(4)]
     for number, result in enumerate(together([partial(run, number) for number in range(32)])):

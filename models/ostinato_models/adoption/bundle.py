@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from ostinato_models.adoption.adopt import Adopted
 from ostinato_models.adoption.card import adopted_card
 from ostinato_models.export.sampling import ALTERNATIVES
 from ostinato_models.export.shared_tensors import save_graphs
+from ostinato_models.export.torchscript import save_module
 from ostinato_models.export.writer import UNKNOWN, Target, place_bundle, write_manifest
 
 MAX_INPUT, MAX_NEW_TOKENS = 4096, 10_000
@@ -92,7 +92,5 @@ def _save_graphs(adopted: Adopted, folder: Path) -> None:
         if isinstance(model, onnx.ModelProto):
             models[path] = model
         else:
-            with warnings.catch_warnings():  # TorchScript is deprecated upstream
-                warnings.simplefilter("ignore", DeprecationWarning)
-                model.save(str(path))
+            save_module(model, path)
     save_graphs(models, folder / "tensors.bin")

@@ -43,7 +43,16 @@ def _example(tensor: Declared) -> Tensor:
 
 def save_trace(module: nn.Module, inputs: Sequence[Declared], path: Path) -> None:
     """Record a module and write it."""
-    traced = trace(module, inputs)
+    save_module(trace(module, inputs), path)
+
+
+def save_module(module: torch.jit.ScriptModule, path: Path) -> None:
+    """Write a module.
+
+    Raises:
+        OSError: It cannot be written; torch's own writer ends the whole process when a disk is full.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced.save(str(path))
+        content: bytes = module.save_to_buffer()
+    path.write_bytes(content)

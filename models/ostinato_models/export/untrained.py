@@ -39,10 +39,15 @@ CONTRAST = 6.0
 
 
 def untrained_generator(
-    *, cell: CellName = "lstm", hidden_size: int = 32, num_layers: int = 2, seed: int = 1
+    *,
+    cell: CellName = "lstm",
+    hidden_size: int = 32,
+    num_layers: int = 2,
+    alphabet: str = ALPHABET,
+    seed: int = 1,
 ) -> Source:
     """A character language model that has learnt nothing."""
-    tokenizer = build_character_tokenizer(ALPHABET)
+    tokenizer = build_character_tokenizer(alphabet)
     config = CharLanguageModelConfig(
         vocabulary_size=tokenizer.get_vocab_size(),
         cell=cell,

@@ -1072,7 +1072,9 @@ class InferStatistics(_message.Message):
     SUCCESS_FIELD_NUMBER: _builtins.int
     FAIL_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
+    COMPUTE_INPUT_FIELD_NUMBER: _builtins.int
     COMPUTE_INFER_FIELD_NUMBER: _builtins.int
+    COMPUTE_OUTPUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def success(self) -> Global___StatisticDuration:
         """Requests that were answered, from arrival to end."""
@@ -1086,8 +1088,16 @@ class InferStatistics(_message.Message):
         """Streams and texts that got a slot, and their wait for it."""
 
     @_builtins.property
+    def compute_input(self) -> Global___StatisticDuration:
+        """As many as compute_infer, without a time: what goes in and out of a step is part of it."""
+
+    @_builtins.property
     def compute_infer(self) -> Global___StatisticDuration:
         """Steps of a stream model, or runs of a classifier; each serves as many requests as fit."""
+
+    @_builtins.property
+    def compute_output(self) -> Global___StatisticDuration:
+        """As compute_input."""
 
     def __init__(
         self,
@@ -1095,11 +1105,13 @@ class InferStatistics(_message.Message):
         success: Global___StatisticDuration | None = ...,
         fail: Global___StatisticDuration | None = ...,
         queue: Global___StatisticDuration | None = ...,
+        compute_input: Global___StatisticDuration | None = ...,
         compute_infer: Global___StatisticDuration | None = ...,
+        compute_output: Global___StatisticDuration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer", "fail", b"fail", "queue", b"queue", "success", b"success"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer", "compute_input", b"compute_input", "compute_output", b"compute_output", "fail", b"fail", "queue", b"queue", "success", b"success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer", "fail", b"fail", "queue", b"queue", "success", b"success"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer", "compute_input", b"compute_input", "compute_output", b"compute_output", "fail", b"fail", "queue", b"queue", "success", b"success"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1112,22 +1124,34 @@ class InferBatchStatistics(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    COMPUTE_INPUT_FIELD_NUMBER: _builtins.int
     COMPUTE_INFER_FIELD_NUMBER: _builtins.int
+    COMPUTE_OUTPUT_FIELD_NUMBER: _builtins.int
     batch_size: _builtins.int
     """Rows of a step, texts of a run."""
     @_builtins.property
+    def compute_input(self) -> Global___StatisticDuration:
+        """As many as compute_infer, without a time."""
+
+    @_builtins.property
     def compute_infer(self) -> Global___StatisticDuration:
         """The steps or runs."""
+
+    @_builtins.property
+    def compute_output(self) -> Global___StatisticDuration:
+        """As compute_input."""
 
     def __init__(
         self,
         *,
         batch_size: _builtins.int = ...,
+        compute_input: Global___StatisticDuration | None = ...,
         compute_infer: Global___StatisticDuration | None = ...,
+        compute_output: Global___StatisticDuration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_infer", b"compute_infer", "compute_input", b"compute_input", "compute_output", b"compute_output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "compute_infer", b"compute_infer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "compute_infer", b"compute_infer", "compute_input", b"compute_input", "compute_output", b"compute_output"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ import numpy as np
 from ostinato_server.engine.request import Continuation
 from ostinato_server.engine.sequence import EngineSequence, SavedState, StepResults
 from ostinato_server.engine.uniforms import keyed_uniforms
-from ostinato_server.runtime.base import StepTable
+from ostinato_server.runtime.base import Array, FloatArray, StepTable
 
 
 class StepRun(NamedTuple):
@@ -18,10 +18,12 @@ class StepRun(NamedTuple):
     Attributes:
         tokens: The tokens of every row, in order.
         logprobs: Their log-probabilities in nats.
+        broken: The streams that have lost their state, whose tokens mean nothing.
     """
 
     tokens: list[list[int]]
     logprobs: list[list[float]]
+    broken: list[EngineSequence]
 
 
 class Batch:
@@ -29,10 +31,12 @@ class Batch:
 
     Args:
         table: The state of every row.
+        vocabulary_size: Tokens that there are.
     """
 
-    def __init__(self, table: StepTable) -> None:
+    def __init__(self, table: StepTable, vocabulary_size: int) -> None:
         self._table = table
+        self._vocabulary_size = vocabulary_size
         self._columns = table.columns
         self._rows: list[tuple[EngineSequence, int]] = []
         self._seeds = np.zeros(table.capacity, np.uint64)
@@ -69,6 +73,15 @@ class Batch:
             self._rows.pop()
         sequence.rows = []
 
+    def clear(self) -> list[EngineSequence]:
+        """Empties every row and gives the streams that were there; asks nothing of a table that may not work."""
+        lost = list({id(sequence): sequence for sequence, _ in self._rows}.values())
+        for sequence in lost:
+            sequence.rows = []
+        self._rows = []
+        self.sequences = {}
+        return lost
+
     def park(self, sequence: EngineSequence) -> None:
         """Takes a stream of one lane out and saves its state with it."""
         sequence.saved = SavedState(*self._table.read(sequence.rows[0]))
@@ -88,7 +101,8 @@ class Batch:
         arrays = self._table.step(count)
         columns["token"][:count] = arrays["next_token"]
         self._positions[:count] += np.uint64(1)
-        return StepResults(arrays["next_token"].tolist(), arrays["logprob"].tolist(), arrays)
+        broken = self._broken(arrays["next_token"], arrays["logprob"])
+        return StepResults(arrays["next_token"].tolist(), arrays["logprob"].tolist(), arrays, broken)
 
     def run(self, steps: int) -> StepRun:
         """Advances every row by several steps, each row reading what was drawn for it."""
@@ -97,7 +111,7 @@ class Batch:
         later = positions + np.arange(steps, dtype=np.uint64)[:, np.newaxis]
         tokens, logprobs = self._table.run(count, keyed_uniforms(self._seeds[:count], later))
         positions += np.uint64(steps)
-        return StepRun(tokens.T.tolist(), logprobs.T.tolist())
+        return StepRun(tokens.T.tolist(), logprobs.T.tolist(), self._broken(tokens, logprobs))
 
     def redirect(self, sequence: EngineSequence) -> None:
         """Lets a stream read something else than what was drawn, each lane on the state of the lane it chose."""
@@ -107,6 +121,20 @@ class Batch:
         for row, token in zip(sequence.rows, sequence.next_tokens, strict=True):
             self._columns["token"][row] = token
             self._positions[row] = sequence.position
+
+    def _broken(self, tokens: Array, logprobs: FloatArray) -> list[EngineSequence]:
+        """The streams that were given something that is no token or has no probability, or whose state is lost.
+
+        Args:
+            tokens: Shape (…, rows).
+            logprobs: Shape (…, rows).
+        """
+        rows = set(self._table.broken(len(self._rows)))
+        # As unsigned numbers, those below 0 are the largest: one comparison does for both ends.
+        if not np.isfinite(logprobs).all() or tokens.view(np.uint64).max() >= self._vocabulary_size:
+            wrong = ~np.isfinite(logprobs) | (tokens < 0) | (tokens >= self._vocabulary_size)
+            rows.update(np.flatnonzero(wrong.reshape(-1, len(self._rows)).any(axis=0)).tolist())
+        return list({id(sequence): sequence for sequence, _ in map(self._rows.__getitem__, sorted(rows))}.values())
 
     def _fill_columns(self, sequence: EngineSequence, lane: int, row: int) -> None:
         sampling = sequence.sampling

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato_server.engine.admission import Admission
-from ostinato_server.engine.observer import EngineObserver
-from ostinato_server.engine.request import Priority
+from ostinato_server.engine.fault import Fault
+from ostinato_server.engine.observer import EngineObserver, RequestObserver
+from ostinato_server.engine.request import Milestones, Priority
 from ostinato_server.engine.worker import Worker
 from ostinato_server.errors import DeadlineExpired, EngineFault
 from ostinato_server.runtime.base import GraphRunner
@@ -29,12 +30,18 @@ class Classification:
         deadline: When it must be done, on the engine's clock.
         arrival: When it came.
         result: Told the probabilities, shape (classes,).
+        trace_id: The trace that the request is kept in; empty for none.
+        admitted_at: When its run began; written by the engine, as is the next one.
+        done_at: When its run was over.
     """
 
     tokens: Sequence[int]
     deadline: float
     arrival: float
     result: asyncio.Future[NDArray[np.float32]]
+    trace_id: str = ""
+    admitted_at: float = 0.0
+    done_at: float = 0.0
 
 
 Outcome = tuple[Classification, NDArray[np.float32] | Exception]
@@ -50,6 +57,7 @@ class ClassifyEngine(Worker):
         padding_id: The token that fills up the shorter texts.
         deliver: Takes outcomes after each run; called on the engine's thread.
         observer: Told what was done.
+        rehearsal: Runs the graph once; raises what it raises.
         clock: Seconds, monotonic.
     """
 
@@ -61,16 +69,17 @@ class ClassifyEngine(Worker):
         padding_id: int,
         deliver: Callable[[list[Outcome]], None],
         observer: EngineObserver,
+        rehearsal: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(f"engine-{model}")
+        super().__init__(f"engine-{model}", clock)
         self._model = model
         self._classifier = classifier
         self._max_batch = max_batch
         self._padding_id = padding_id
         self._deliver = deliver
         self._observer = observer
-        self._clock = clock
+        self._rehearsal = rehearsal
         self._waiting: list[Classification] = []
         self._running: list[Classification] = []
 
@@ -83,33 +92,52 @@ class ClassifyEngine(Worker):
         """Runs one batch."""
         self._drop_ended()
         batch = self._running = take_batch(self._waiting, self._max_batch)
+        outcomes: list[Outcome] = []
         if batch:
+            self._observer.load(len(batch), len(self._waiting), 0)
             started = self._clock()
             for text in batch:
-                self._observer.admitted(started - text.arrival)
+                text.admitted_at = started
+                self._observer.admitted(started - text.arrival, text.trace_id)
                 self._observer.read_prompt(len(text.tokens))
             lengths = np.array([len(text.tokens) for text in batch], np.int64)
             tokens = np.full((len(batch), int(lengths.max())), self._padding_id, np.int64)
             for row, text in enumerate(batch):
                 tokens[row, : len(text.tokens)] = text.tokens
             probabilities = self._classifier.run({"tokens": tokens, "lengths": lengths})["probabilities"]
-            self._observer.stepped(len(batch), [self._clock() - started], 0, np.zeros(0))
-            self._deliver(list(zip(batch, probabilities, strict=True)))
-            self._running = []
+            done = self._clock()
+            for text in batch:
+                text.done_at = done
+            self._observer.stepped(len(batch), [done - started], 0, np.zeros(0))
+            outcomes.extend(self._outcome(text, row) for text, row in zip(batch, probabilities, strict=True))
         self._observer.load(0, len(self._waiting), 0)
+        if outcomes:
+            self._deliver(outcomes)
+        self._running = []
         return bool(self._waiting)
 
     def fail(self) -> None:
         """Fails the texts of the batch at hand; those still waiting have lost nothing and stay."""
+        self._observer.failed(Fault.EXCEPTION)
         self._deliver([(text, EngineFault(self._model)) for text in self._running])
         self._running = []
+
+    def rehearse(self) -> None:
+        """Runs the graph once."""
+        self._rehearsal()
+
+    def _outcome(self, text: Classification, probabilities: NDArray[np.float32]) -> Outcome:
+        if np.isfinite(probabilities).all():
+            return text, probabilities
+        self._observer.failed(Fault.NOT_FINITE)
+        return text, EngineFault(self._model)
 
     def _drop_ended(self) -> None:
         now = self._clock()
         expired = [text for text in self._waiting if text.deadline <= now]
         if expired:
             self._deliver([(text, DeadlineExpired()) for text in expired])
-        self._waiting = [text for text in self._waiting if text.deadline > now and not text.result.cancelled()]
+        self._waiting = [text for text in self._waiting if text.deadline > now and not text.result.done()]
 
 
 def take_batch(waiting: list[Classification], max_batch: int) -> list[Classification]:
@@ -145,6 +173,8 @@ class ClassifyClient:
     def __init__(self, admission: Admission, clock: Callable[[], float]) -> None:
         self.admission = admission
         self._clock = clock
+        self._suspended: Callable[[], Exception] | None = None
+        self._unanswered: set[asyncio.Future[NDArray[np.float32]]] = set()
         self._engine: ClassifyEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -157,13 +187,31 @@ class ClassifyClient:
         """Lets go of an engine that has ended: the two hold each other."""
         self._engine = None
 
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every request with an error and refuses new ones with it, until `resume`."""
+        self._suspended = why
+        for result in self._unanswered:
+            if not result.done():
+                result.set_exception(why())
+
+    def resume(self) -> None:
+        """Takes requests again."""
+        self._suspended = None
+
     def deliver(self, outcomes: list[Outcome]) -> None:
         """Takes outcomes from the engine's thread to the event loop, one wake-up for all."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_hand_out, outcomes)
 
-    async def classify(self, texts: Sequence[Sequence[int]], deadline: float) -> list[NDArray[np.float32]]:
+    async def classify(
+        self, texts: Sequence[Sequence[int]], deadline: float, observer: RequestObserver | None = None
+    ) -> list[NDArray[np.float32]]:
         """Classifies texts given as token ids.
+
+        Args:
+            texts: The token ids of each, at least one.
+            deadline: When all must be done, on the engine's clock.
+            observer: Told at the end how far the texts came: from the first one's run to the last one's.
 
         Returns:
             The class probabilities of each, shape (classes,), in the order of the texts.
@@ -173,12 +221,17 @@ class ClassifyClient:
             DeadlineUnreachable: It is too long for the deadline; none of the texts was taken.
             DeadlineExpired: The deadline passed first.
             EngineFault: The runtime failed.
+            Exception: What the client is suspended with.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        if self._suspended is not None:
+            raise self._suspended()
         loop = asyncio.get_running_loop()
         now = self._clock()
         self.admission.enter(len(texts), deadline=deadline)
-        batch = [Classification(tokens, deadline, now, loop.create_future()) for tokens in texts]
+        trace_id = "" if observer is None else observer.sampled_trace_id
+        batch = [Classification(tokens, deadline, now, loop.create_future(), trace_id) for tokens in texts]
+        self._unanswered.update(text.result for text in batch)
         try:
             self._engine.post(batch)
             return list(await asyncio.gather(*(text.result for text in batch)))
@@ -186,7 +239,17 @@ class ClassifyClient:
             for text in batch:
                 served = text.result.done() and not text.result.cancelled() and text.result.exception() is None
                 text.result.cancel()
+                self._unanswered.discard(text.result)
                 self.admission.leave(Priority.NORMAL, 0.0 if served else None)
+            if observer is not None:
+                observer.went(_milestones(batch))
+
+
+def _milestones(batch: Sequence[Classification]) -> Milestones:
+    """How far a request for several texts came."""
+    begun = [text.admitted_at for text in batch if text.admitted_at]
+    done = [text.done_at for text in batch]
+    return Milestones(batch[0].arrival, min(begun, default=0.0), 0.0, max(done) if all(done) else 0.0)
 
 
 def _hand_out(outcomes: list[Outcome]) -> None:

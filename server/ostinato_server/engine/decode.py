@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato_server.engine.batch import Batch
+from ostinato_server.engine.fault import Fault
 from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import Preparation
@@ -69,6 +70,11 @@ class _Tally:
         return np.concatenate([self.since_last, np.broadcast_to(durations, later.shape)[later]])
 
 
+def _without(broken: list[EngineSequence], sequences: list[EngineSequence]) -> list[EngineSequence]:
+    """The streams that go on."""
+    return [sequence for sequence in sequences if sequence not in broken] if broken else sequences
+
+
 class DecodeEngine(Worker):
     """Advances all streams of a model together, a step at a time.
 
@@ -80,6 +86,7 @@ class DecodeEngine(Worker):
         outbox: Decides when tokens go out.
         deliver: Takes what the streams were given; called on the engine's thread.
         observer: Told what was done.
+        rehearsal: Runs every graph once, in the table's first row; raises what they raise.
         clock: Seconds, monotonic.
     """
 
@@ -92,9 +99,10 @@ class DecodeEngine(Worker):
         outbox: Outbox,
         deliver: Callable[[list[Delivery]], None],
         observer: EngineObserver,
+        rehearsal: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(f"engine-{model}")
+        super().__init__(f"engine-{model}", clock)
         self._model = model
         self._batch = batch
         self._preparation = preparation
@@ -103,7 +111,8 @@ class DecodeEngine(Worker):
         self._outbox = outbox
         self._deliver = deliver
         self._observer = observer
-        self._clock = clock
+        self._rehearsal = rehearsal
+        self._preparing = False
         self._step_seconds = 0.0
         """What a step took last."""
 
@@ -130,8 +139,10 @@ class DecodeEngine(Worker):
         self._expire()
         self._admit()
         if len(self._preparation):
-            for sequence in self._preparation.advance(busy=len(self._batch) > 0):
-                if sequence.satisfied:
+            for sequence in self._prepared():
+                if sequence.saved is not None and not sequence.saved.finite:
+                    self._break(sequence, Fault.NOT_FINITE)
+                elif sequence.satisfied:
                     self._end(sequence, FinishReason.LENGTH, (), self._clock())
                 else:
                     self._batch.add(sequence)
@@ -142,12 +153,37 @@ class DecodeEngine(Worker):
         return self._scheduler.running > 0 or self._scheduler.waiting > 0
 
     def fail(self) -> None:
-        """Ends every stream in the batch or on its way there; those waiting or parked have lost nothing and stay."""
-        for sequence in self._scheduler.all():
-            if sequence.admitted_at and sequence.saved is None:
-                self._drop(sequence)
-                self._outbox.end(sequence.id, (), EngineFault(self._model))
+        """Ends the streams whose work it was; all others have lost nothing and stay.
+
+        What throws is the preparation of some streams, or it concerns the table, and then every state that is in it.
+        """
+        self._observer.failed(Fault.EXCEPTION)
+        if not self._preparing:
+            self._batch.clear()
+        self._preparing = False
+        for sequence in self._scheduler.in_slots():
+            if not sequence.rows and sequence not in self._preparation:
+                self._break(sequence)
         self._flush(idle=True)
+
+    def rehearse(self) -> None:
+        """Runs every graph once, unless the batch proves by itself that they can be run."""
+        if not len(self._batch):
+            self._rehearsal()
+
+    def _prepared(self) -> list[EngineSequence]:
+        """Goes on with the preparation; gives the streams that are ready."""
+        self._preparing = True
+        ready = self._preparation.advance(busy=len(self._batch) > 0)
+        self._preparing = False
+        return ready
+
+    def _break(self, sequence: EngineSequence, fault: Fault | None = None) -> None:
+        """Ends a stream that the runtime has failed, and tells of it unless that was done."""
+        if fault is not None:
+            self._observer.failed(fault)
+        self._drop(sequence)
+        self._outbox.end(sequence.id, (), EngineFault(self._model))
 
     def _expire(self) -> None:
         for sequence in self._scheduler.expired(self._clock()):
@@ -160,7 +196,7 @@ class DecodeEngine(Worker):
                 self._batch.add(sequence)
                 continue
             sequence.admitted_at = self._clock()
-            self._observer.admitted(sequence.admitted_at - sequence.arrival)
+            self._observer.admitted(sequence.admitted_at - sequence.arrival, sequence.trace_id)
             self._preparation.begin(sequence)
 
     def _step(self) -> None:
@@ -176,6 +212,8 @@ class DecodeEngine(Worker):
                 sequence.before_run = self._batch.left_off(sequence) if overruns else None
             run = self._batch.run(steps)
             ends = np.linspace(started, self._clock(), steps + 1)[1:].tolist()
+            broken = run.broken
+            sequences = _without(broken, sequences)
             reasons = [
                 sequence.accept_run(run.tokens[sequence.rows[0]], run.logprobs[sequence.rows[0]])
                 for sequence in sequences
@@ -183,11 +221,15 @@ class DecodeEngine(Worker):
         else:
             results = self._batch.step()
             ends = [self._clock()]
+            broken = results.broken
+            sequences = _without(broken, sequences)
             reasons = [sequence.accept(results) for sequence in sequences]
         self._step_seconds = (ends[-1] - started) / len(ends)
         tally = _Tally()
         for sequence, reason in zip(sequences, reasons, strict=True):
             self._settle(sequence, reason, ends, tally)
+        for sequence in broken:
+            self._break(sequence, Fault.NOT_FINITE)
         durations = np.diff(ends, prepend=started)
         self._observer.stepped(rows, durations.tolist(), tally.generated, tally.gaps(durations[1:]))
 
@@ -205,7 +247,7 @@ class DecodeEngine(Worker):
         if tokens:
             if first:
                 sequence.first_token_at = ends[0]
-                self._observer.first_token(ends[0] - sequence.arrival)
+                self._observer.first_token(ends[0] - sequence.arrival, sequence.trace_id)
             else:
                 tally.since_last.append(ends[0] - sequence.last_token_at)
             tally.counts.append(len(tokens))

@@ -41,6 +41,9 @@ class Preparation(Protocol):
     def __len__(self) -> int:
         """Streams being readied."""
 
+    def __contains__(self, sequence: EngineSequence) -> bool:
+        """Whether a stream is being readied; one whose piece of work threw is not any more."""
+
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
 
@@ -104,6 +107,11 @@ class PromptReading:
         """Prompts being read."""
         return len(self._short) + len(self._long) + len(self._ready)
 
+    def __contains__(self, sequence: EngineSequence) -> bool:
+        """Whether its prompt is being read."""
+        read = (prompt.sequence for prompt in (*self._short, *self._long))
+        return any(sequence is other for other in (*read, *self._ready))
+
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
         assert isinstance(sequence, SampledSequence)  # noqa: S101 (only such streams have prompts)
@@ -128,10 +136,12 @@ class PromptReading:
                 self._place(prompt)
         if self._long and not (busy and self._clock() < self._resumes_at):
             started = self._clock()
-            prompt = self._long[0]
+            prompt = self._long.popleft()
             self._read([prompt], min(BUSY_CHUNK if busy else IDLE_CHUNK, len(prompt.rest) - 1))
             if len(prompt.rest) <= SHORT_PROMPT:
-                self._place(self._long.popleft())
+                self._place(prompt)
+            else:
+                self._long.appendleft(prompt)
             now = self._clock()
             self._resumes_at = now + (now - started) * (1 / BUSY_SHARE - 1)
         ready, self._ready = self._ready, []
@@ -184,6 +194,10 @@ class SourceEncoding:
     def __len__(self) -> int:
         """Sentences waiting to be encoded."""
         return len(self._waiting)
+
+    def __contains__(self, sequence: EngineSequence) -> bool:
+        """Whether it waits to be encoded."""
+        return any(sequence is other for other in self._waiting)
 
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""

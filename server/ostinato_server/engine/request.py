@@ -50,6 +50,22 @@ class SamplingParameters:
     seed: int = 0
 
 
+class Milestones(NamedTuple):
+    """How far a request came and when, in seconds on the engine's clock; 0 for where it never came.
+
+    Attributes:
+        arrived: It was handed to the engine.
+        admitted: It got a slot, or its run began.
+        first_token: It had its first token; classifications never do.
+        done: The engine was done with it; 0 when that was before its end.
+    """
+
+    arrived: float
+    admitted: float = 0.0
+    first_token: float = 0.0
+    done: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Continuation:
     """Where a stream left off, for another one to go on from.

@@ -122,9 +122,9 @@ class Scheduler(Generic[S]):
             if stream is not None:
                 yield stream
 
-    def all(self) -> list[S]:
-        """Every stream that has not ended."""
-        return list(self._alive.values())
+    def in_slots(self) -> list[S]:
+        """Every stream that holds slots."""
+        return list(self._running.values())
 
     def _release(self, stream: S) -> None:
         """Takes a running stream's slots back."""

@@ -37,11 +37,13 @@ class StepResults:
         tokens: The next token of every row.
         logprobs: Its log-probability in nats.
         arrays: The other outputs of the graph, each (rows, …), valid until the next step.
+        broken: The streams that have lost their state, whose results mean nothing.
     """
 
     tokens: list[int]
     logprobs: list[float]
     arrays: Mapping[str, Array]
+    broken: list[EngineSequence]
 
 
 @dataclass(slots=True)
@@ -50,6 +52,11 @@ class SavedState:
 
     state: tuple[FloatArray, ...]
     memory: tuple[FloatArray, ...] = ()
+
+    @property
+    def finite(self) -> bool:
+        """Whether a stream can be gone on with from it."""
+        return all(np.isfinite(tensor).all() for tensor in (*self.state, *self.memory))
 
 
 class EngineSequence(Protocol):
@@ -90,6 +97,8 @@ class EngineSequence(Protocol):
     admitted_at: float
     first_token_at: float
     last_token_at: float
+    trace_id: str
+    """The trace that the request is kept in; empty for none."""
 
     @property
     def satisfied(self) -> bool:
@@ -147,6 +156,7 @@ class _Stream:
         self.admitted_at = 0.0
         self.first_token_at = 0.0
         self.last_token_at = 0.0
+        self.trace_id = ""
 
     @property
     def satisfied(self) -> bool:

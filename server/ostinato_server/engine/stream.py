@@ -9,8 +9,9 @@ from types import TracebackType
 
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
+from ostinato_server.engine.observer import RequestObserver
 from ostinato_server.engine.outbox import Delivery
-from ostinato_server.engine.request import Finished, GeneratedToken, Priority
+from ostinato_server.engine.request import Finished, GeneratedToken, Milestones, Priority
 from ostinato_server.engine.sequence import EngineSequence
 
 
@@ -18,15 +19,15 @@ class TokenStream:
     """The tokens of one request, as an asynchronous context manager that leaves nothing running behind it.
 
     Args:
-        stream_id: The engine's id of the stream.
-        priority: Its class.
+        sequence: The engine's side of it.
         window: Tokens that may wait here before the engine parks the stream.
         post: Sends a message to the engine.
     """
 
-    def __init__(self, stream_id: int, priority: Priority, window: int, post: Callable[[object], None]) -> None:
-        self.id = stream_id
-        self.priority = priority
+    def __init__(self, sequence: EngineSequence, window: int, post: Callable[[object], None]) -> None:
+        self.id = sequence.id
+        self.priority = Priority(sequence.priority)
+        self._sequence = sequence
         self.finished: Finished | None = None
         """How the stream ended; set once the last tokens were read."""
         self._window = window
@@ -34,6 +35,7 @@ class TokenStream:
         self._tokens: list[GeneratedToken] = []
         self._taken = 0
         self._end: Finished | Exception | None = None
+        self._given_up = False
         self._arrival = asyncio.Event()
 
     async def read(self) -> list[GeneratedToken]:
@@ -59,10 +61,26 @@ class TokenStream:
 
     def put(self, delivery: Delivery) -> None:
         """Takes what the engine delivers; called on the event loop."""
+        if self._given_up:
+            return
         self._tokens.extend(delivery.tokens)
         if delivery.end is not None:
             self._end = delivery.end
         self._arrival.set()
+
+    def give_up(self, error: Exception) -> None:
+        """Ends with an error, unless it has ended, since the engine does not say how it goes on."""
+        if self._end is None:
+            self._given_up = True
+            self._end = error
+            self._arrival.set()
+
+    @property
+    def milestones(self) -> Milestones:
+        """How far it has come; the engine writes these times, one by one, while it runs."""
+        sequence, end = self._sequence, self._end
+        done = sequence.arrival + end.total_seconds if isinstance(end, Finished) else 0.0
+        return Milestones(sequence.arrival, sequence.admitted_at, sequence.first_token_at, done)
 
     @property
     def served_seconds(self) -> float | None:
@@ -72,7 +90,7 @@ class TokenStream:
     @property
     def ended(self) -> bool:
         """Whether the engine is done with the stream."""
-        return self._end is not None
+        return self._end is not None and not self._given_up
 
 
 class DecodeClient:
@@ -90,6 +108,7 @@ class DecodeClient:
         self._clock = clock
         self._streams: dict[int, TokenStream] = {}
         self._ids = itertools.count(1)
+        self._suspended: Callable[[], Exception] | None = None
         self._engine: DecodeEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -102,32 +121,50 @@ class DecodeClient:
         """Lets go of an engine that has ended: the two hold each other."""
         self._engine = None
 
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every stream with an error and refuses new ones with it, until `resume`."""
+        self._suspended = why
+        for stream in self._streams.values():
+            stream.give_up(why())
+
+    def resume(self) -> None:
+        """Takes streams again."""
+        self._suspended = None
+
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Takes deliveries from the engine's thread to the event loop, one wake-up for all."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hand_out, deliveries)
 
-    def open(self, make: Callable[[int, float], EngineSequence]) -> OpenStream:
+    def open(self, make: Callable[[int, float], EngineSequence], observer: RequestObserver | None = None) -> OpenStream:
         """The scope of a request; it is submitted when the scope is entered.
 
         Args:
             make: Makes the engine's sequence from its id and the time of arrival.
+            observer: Told at the end of the scope how far the request came.
         """
-        return OpenStream(self, make)
+        return OpenStream(self, make, observer)
 
-    def begin(self, make: Callable[[int, float], EngineSequence]) -> TokenStream:
+    def begin(self, make: Callable[[int, float], EngineSequence], trace_id: str = "") -> TokenStream:
         """Hands a sequence to the engine and gives its stream.
+
+        Args:
+            make: Makes the sequence from its id and the time of arrival.
+            trace_id: The trace that the request is kept in; empty for none.
 
         Raises:
             Overloaded: The queue is full.
             DeadlineUnreachable: It is too long for the sequence's deadline.
+            Exception: What the client is suspended with.
         """
         assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        if self._suspended is not None:
+            raise self._suspended()
         now = self._clock()
         sequence = make(next(self._ids), now)
-        priority = Priority(sequence.priority)
-        self.admission.enter(priority=priority, deadline=sequence.deadline)
-        stream = TokenStream(sequence.id, priority, self._window, self._engine.post)
+        sequence.trace_id = trace_id
+        self.admission.enter(priority=Priority(sequence.priority), deadline=sequence.deadline)
+        stream = TokenStream(sequence, self._window, self._engine.post)
         self._streams[sequence.id] = stream
         self._engine.post(Submit(sequence, self._window))
         return stream
@@ -149,9 +186,12 @@ class DecodeClient:
 class OpenStream:
     """``async with`` scope of a stream: whatever ends the scope, the slot and the place in the queue are given back."""
 
-    def __init__(self, client: DecodeClient, make: Callable[[int, float], EngineSequence]) -> None:
+    def __init__(
+        self, client: DecodeClient, make: Callable[[int, float], EngineSequence], observer: RequestObserver | None
+    ) -> None:
         self._client = client
         self._make = make
+        self._observer = observer
         self._stream: TokenStream | None = None
 
     async def __aenter__(self) -> TokenStream:
@@ -161,7 +201,8 @@ class OpenStream:
             Overloaded: The queue is full.
             DeadlineUnreachable: It is too long for the request's deadline.
         """
-        self._stream = self._client.begin(self._make)
+        trace_id = "" if self._observer is None else self._observer.sampled_trace_id
+        self._stream = self._client.begin(self._make, trace_id)
         return self._stream
 
     async def __aexit__(
@@ -170,3 +211,5 @@ class OpenStream:
         """Cancels what still runs."""
         if self._stream is not None:
             self._client.end(self._stream)
+            if self._observer is not None:
+                self._observer.went(self._stream.milestones)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ostinato_bundle import BundleError, Fingerprint
-from ostinato_server.errors import BundleNotFound, ModelRefused, NoRepository, StartupError
+from ostinato_server.errors import BundleNotFound, ModelRefused, ModelTooLarge, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import Entry, Key, Repository, Shelf, State
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.shortage import MemoryShortage
 from ostinato_server.repository.versions import VersionPolicies
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,10 @@ class Lifecycle:
         draining = {(model.name, model.version) for model in self._draining}
         return [self._entry(key, draining) for key in sorted(keys | draining | self._served.keys())]
 
+    def in_memory(self) -> list[LoadedModel]:
+        """The versions that are served, and those that drain."""
+        return [*(each.model for each in self._served.values()), *self._draining]
+
     async def drained(self) -> None:
         """Waits until nothing drains: what was unloaded is out of memory."""
         await asyncio.gather(*self._draining.values())
@@ -272,6 +277,8 @@ class Lifecycle:
             raise ModelRefused(name, version, refusal.reason)
         try:
             model = await asyncio.to_thread(self._load_bundle, path)
+        except MemoryShortage as error:  # not the files' fault: they are tried again as they are
+            raise self._refuse(key, error, ()) from error
         except (BundleError, StartupError) as error:
             raise self._refuse(key, error, files) from error
         self._refusals.pop(key, None)
@@ -284,7 +291,8 @@ class Lifecycle:
         if known != self._refusals[key]:
             self._metrics.model_refused(name)
             logger.warning("refused %s version %d: %s", name, version, error)
-        return ModelRefused(name, version, str(error))
+        kind = ModelTooLarge if isinstance(error, MemoryShortage) else ModelRefused
+        return kind(name, version, str(error))
 
     async def _swap(self, name: str, serving: Iterable[Served]) -> None:
         """Serves these versions of a model and no others from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ostinato_bundle import TOKENIZER, Bundle, BundleError, Manifest, open_bundle
@@ -20,6 +21,7 @@ from ostinato_server.engine.stream import DecodeClient
 from ostinato_server.errors import StartupError
 from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.model import ClassifyModel, DecodeModel, LoadedModel
+from ostinato_server.repository.shortage import MemoryShortage, is_shortage
 from ostinato_server.repository.warming import in_one_line, warm_classifier, warm_encoder, warm_prefill, warm_step
 from ostinato_server.runtime.base import Backend
 from ostinato_server.runtime.select import open_backend
@@ -53,14 +55,19 @@ class Loader:
         """Loads the bundle in a folder; its engine runs when this returns.
 
         Raises:
-            BundleError: The bundle is refused.
+            BundleError: The bundle is refused; MemoryShortage where another time it may not be.
             StartupError: No runtime of this installation can serve it as configured.
         """
         try:
             return self._load(path)
-        except (BundleError, StartupError):
+        except StartupError:
             raise
-        except Exception as error:  # a library's, which did not expect what it was given
+        except Exception as error:
+            if is_shortage(error):
+                raise MemoryShortage(path, "there is not enough memory to load it") from error
+            if isinstance(error, BundleError):
+                raise
+            # A library's, which did not expect what it was given.
             raise BundleError(path, f"cannot be loaded: {in_one_line(error)}") from error
 
     def _load(self, path: Path) -> LoadedModel:
@@ -78,16 +85,26 @@ class Loader:
         manifest = bundle.manifest
         capacity = max(self._config.max_concurrency, manifest.limits.max_beam_size)
         table = backend.step_table("step", capacity)
-        preparation = (
-            self._prompt_reading(bundle, backend)
-            if manifest.task == "generation"
-            else self._source_encoding(bundle, backend)
-        )
-        warm_step(bundle, table)
+        prepares = self._prompt_reading if manifest.task == "generation" else self._source_encoding
+        preparation, warm_preparation = prepares(bundle, backend)
+
+        def warm() -> None:
+            warm_preparation()
+            warm_step(bundle, table)
+
+        warm()
         client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = DecodeEngine(
-            manifest.name, Batch(table), preparation, capacity, Outbox(), client.deliver, observer, self._clock
+            manifest.name,
+            Batch(table, manifest.tokenizer.vocabulary_size),
+            preparation,
+            capacity,
+            Outbox(),
+            client.deliver,
+            observer,
+            warm,
+            self._clock,
         )
         client.connect(engine, self._loop)
         engine.start()
@@ -105,7 +122,8 @@ class Loader:
     def _classifier(self, bundle: Bundle, backend: Backend, codec: TextCodec, started: float) -> ClassifyModel:
         manifest = bundle.manifest
         classifier = backend.graph("classifier")
-        warm_classifier(bundle, classifier)
+        warm = partial(warm_classifier, bundle, classifier)
+        warm()
         client = ClassifyClient(self._admission(manifest), self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = ClassifyEngine(
@@ -115,6 +133,7 @@ class Loader:
             manifest.tokenizer.padding_id or 0,
             client.deliver,
             observer,
+            warm,
             self._clock,
         )
         client.connect(engine, self._loop)
@@ -140,19 +159,26 @@ class Loader:
     def _admission(self, manifest: Manifest) -> Admission:
         return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue, self._clock)
 
-    def _prompt_reading(self, bundle: Bundle, backend: Backend) -> Preparation:
+    def _prompt_reading(self, bundle: Bundle, backend: Backend) -> tuple[Preparation, Callable[[], None]]:
+        """What reads prompts, and a run of it that nobody asked for."""
         graphs = bundle.manifest.graphs
         prefill = backend.graph("prefill") if "prefill" in graphs else None
-        if prefill is not None:
-            warm_prefill(bundle, prefill)
+
+        def warm() -> None:
+            if prefill is not None:
+                warm_prefill(bundle, prefill)
+
         shapes = tuple(tensor.shape[1:] for tensor in graphs["step"].state)
-        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id, self._clock)
+        return PromptReading(prefill, shapes, bundle.manifest.tokenizer.start_id, self._clock), warm
 
     @staticmethod
-    def _source_encoding(bundle: Bundle, backend: Backend) -> Preparation:
+    def _source_encoding(bundle: Bundle, backend: Backend) -> tuple[Preparation, Callable[[], None]]:
+        """What encodes sentences, and a run of it that nobody asked for."""
         step, tokenizer = bundle.manifest.graphs["step"], bundle.manifest.tokenizer
         if tokenizer.start_id is None or tokenizer.end_id is None:
             raise BundleError(bundle.path, "a translation model needs start_id and end_id in its tokenizer facts")
         encoder = backend.graph("encoder")
-        warm_encoder(bundle, encoder)
-        return SourceEncoding(encoder, len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0)
+        encoding = SourceEncoding(
+            encoder, len(step.memory), len(step.state), tokenizer.start_id, tokenizer.padding_id or 0
+        )
+        return encoding, partial(warm_encoder, bundle, encoder)

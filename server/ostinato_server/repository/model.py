@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ostinato_bundle import Limits, Manifest
 from ostinato_server.engine.classify import ClassifyClient
@@ -12,6 +14,19 @@ from ostinato_server.engine.worker import Worker
 from ostinato_server.metrics import ModelInfo
 from ostinato_server.repository.codec import TextCodec
 from ostinato_server.repository.uses import Uses
+
+
+class Requests(Protocol):
+    """What a model asks of the event loop's side of its engine, whatever it does."""
+
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every request with an error and refuses new ones with it, until `resume`."""
+
+    def resume(self) -> None:
+        """Takes requests again."""
+
+    def disconnect(self) -> None:
+        """Lets go of the engine, so that its memory is free as soon as the model is forgotten."""
 
 
 # A model is itself and no other: a bundle that is loaded twice makes two.
@@ -65,11 +80,21 @@ class LoadedModel:
     def close(self, timeout_seconds: float) -> None:
         """Ends the engine; what it still runs is given up. Blocks until its thread is gone."""
         self.worker.stop(timeout_seconds)
-        self.disconnect()
+        self.requests.disconnect()
         self.observer.ended()
 
-    def disconnect(self) -> None:
-        """Lets go of the engine, so that its memory is free as soon as the model is forgotten."""
+    @property
+    def requests(self) -> Requests:
+        """The event loop's side of the engine."""
+        raise NotImplementedError
+
+    def suspend(self, why: Callable[[], Exception]) -> None:
+        """Ends every request with an error and refuses new ones with it, until `resume`."""
+        self.requests.suspend(why)
+
+    def resume(self) -> None:
+        """Takes requests again."""
+        self.requests.resume()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -78,9 +103,10 @@ class DecodeModel(LoadedModel):
 
     client: DecodeClient
 
-    def disconnect(self) -> None:
-        """Lets go of the engine."""
-        self.client.disconnect()
+    @property
+    def requests(self) -> Requests:
+        """The event loop's side of the engine."""
+        return self.client
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -89,6 +115,7 @@ class ClassifyModel(LoadedModel):
 
     client: ClassifyClient
 
-    def disconnect(self) -> None:
-        """Lets go of the engine."""
-        self.client.disconnect()
+    @property
+    def requests(self) -> Requests:
+        """The event loop's side of the engine."""
+        return self.client

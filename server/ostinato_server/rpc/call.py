@@ -4,17 +4,54 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias
 
 import grpc
 
-from ostinato_server.engine.request import Finished
+from ostinato_server.engine.request import Milestones
 from ostinato_server.rpc.access import Caller
+
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 REQUEST_ID_KEY = "x-request-id"
 MAX_REQUEST_ID_CHARACTERS = 128
+
+MAX_PASSAGES = 64
+"""Ways through the engine of one call that are kept for its trace: a session has no end."""
+
+
+class CallTrace(Protocol):
+    """A call as a part of somebody's trace."""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace, 32 hexadecimal digits."""
+
+    @property
+    def span_id(self) -> str:
+        """The call in it, 16 hexadecimal digits."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is kept."""
+
+    def end(self, call: Call, seconds: float) -> None:
+        """The call has ended after so long."""
+
+
+class Passage(NamedTuple):
+    """A request's way through the engine and out again.
+
+    Attributes:
+        milestones: How far it came in the engine.
+        left: When it was answered, or given up.
+    """
+
+    milestones: Milestones
+    left: float
 
 
 @dataclass(slots=True)
@@ -25,12 +62,13 @@ class Call:
         method: Full name of the method.
         request_id: Names the call in the log and to the client.
         peer: The host that it comes from.
-        started: When it came, on ``time.perf_counter``.
+        started: When it came, on ``time.monotonic``, as the engines count.
         code: How it ended; cancelled unless something else is said.
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
         caller: Who makes it.
         counted: Whether it counts among the calls that its caller has under way.
         told: Whether the metrics and the log have it.
+        trace: The trace that it is a part of; none where no traces are made.
         model: The model that answers.
         version: The model's version.
         task: The model's task.
@@ -39,18 +77,20 @@ class Call:
         output_tokens: Tokens sent.
         queue_seconds: From arrival to a slot.
         first_token_seconds: From arrival to the first token.
+        passages: Its ways through the engine, the first of them at least: a batch has one, a session one for each turn.
         wording: The texts themselves, where the log is to hold them.
     """
 
     method: str
     request_id: str
     peer: str
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time.monotonic)
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED
     reason: str | None = None
     caller: Caller | None = None
     counted: bool = False
     told: bool = False
+    trace: CallTrace | None = None
     model: str | None = None
     version: int | None = None
     task: str | None = None
@@ -59,6 +99,7 @@ class Call:
     output_tokens: int = 0
     queue_seconds: float | None = None
     first_token_seconds: float | None = None
+    passages: list[Passage] = field(default_factory=list)
     wording: list[str] = field(default_factory=list)
 
     def read(self, tokens: int) -> None:
@@ -69,20 +110,29 @@ class Call:
     def sent(self, tokens: int) -> None:
         """Tokens go to the client."""
         if self.first_token_seconds is None:
-            self.first_token_seconds = time.perf_counter() - self.started
+            self.first_token_seconds = time.monotonic() - self.started
         self.output_tokens += tokens
 
-    def finished(self, finished: Finished) -> None:
-        """A stream came to its end; the engine's own times are the better ones."""
-        self.queue_seconds = finished.queue_seconds
-        self.first_token_seconds = finished.first_token_seconds
+    @property
+    def sampled_trace_id(self) -> str:
+        """The trace that the call is kept in; empty for none."""
+        return self.trace.trace_id if self.trace is not None and self.trace.sampled else ""
+
+    def went(self, milestones: Milestones) -> None:
+        """A request has left the engine; the engine's own times are the better ones."""
+        if milestones.admitted:
+            self.queue_seconds = milestones.admitted - milestones.arrived
+        if milestones.first_token:
+            self.first_token_seconds = milestones.first_token - milestones.arrived
+        if len(self.passages) < MAX_PASSAGES:
+            self.passages.append(Passage(milestones, time.monotonic()))
 
 
 current_call: ContextVar[Call] = ContextVar("current_call")
 """The call that a task serves. Set by the guard, so that what lies between it and the services need not hand it on."""
 
 
-def request_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+def request_id(metadata: Metadata) -> str:
     """The name that the client gave its call, if that will do in a log and in a header; else a new one."""
     for key, value in metadata:
         if key == REQUEST_ID_KEY and isinstance(value, str):

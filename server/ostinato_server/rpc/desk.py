@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ostinato_server.errors import DeadlineExpired, InvalidArgument, Overloaded, ServerError
+from ostinato_server.errors import (
+    DeadlineExpired,
+    DeadlineUnreachable,
+    Draining,
+    EngineUnavailable,
+    InvalidArgument,
+    Overloaded,
+    ServerError,
+)
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
@@ -71,10 +79,17 @@ class Desk:
             raise
         finally:
             seconds = self.clock() - started
-            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds)
+            self.metrics.request_ended(model.name, model.manifest.task, outcome, seconds, call.sampled_trace_id)
             self.statistics.request_ended(model.name, model.version, outcome, seconds)
 
 
 def _outcome(error: ServerError) -> str:
-    names = {InvalidArgument: "invalid", Overloaded: "overloaded", DeadlineExpired: "deadline_exceeded"}
+    names: dict[type[ServerError], str] = {
+        InvalidArgument: "invalid",
+        Overloaded: "overloaded",
+        DeadlineUnreachable: "overloaded",
+        DeadlineExpired: "deadline_exceeded",
+        EngineUnavailable: "unavailable",
+        Draining: "unavailable",
+    }
     return next((name for kind, name in names.items() if isinstance(error, kind)), "internal")

@@ -58,13 +58,13 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
                     stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
-                )
+                ),
+                call,
             )
             async with opened as stream:
                 async for more in chunks(stream, asked, model, call, details=details):
                     yield GenerateResponse(chunk=more)
                 if stream.finished is not None:
-                    call.finished(stream.finished)
                     yield GenerateResponse(summary=summary(stream.finished, asked, model))
 
     async def GenerateSession(  # noqa: N802

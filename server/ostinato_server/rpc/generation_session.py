@@ -84,7 +84,8 @@ class _Session:
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
                     stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
-                )
+                ),
+                call,
             )
             async with opened as stream:
                 async for more in chunks(stream, asked, model, call, details=self._details):
@@ -92,7 +93,6 @@ class _Session:
                 if stream.finished is not None:
                     self._after = stream.finished.continuation
                     self._ended = stream.finished.reason is FinishReason.END_OF_SEQUENCE
-                    call.finished(stream.finished)
                     yield GenerateSessionResponse(summary=summary(stream.finished, asked, model))
 
     def _read(self, turn: generation_pb2.SessionTurn, deadline: float) -> GenerationRequest:

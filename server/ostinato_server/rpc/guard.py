@@ -6,17 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from ostinato_server.errors import Draining, InvalidArgument, ServerError
+from ostinato_server.logs import FIELDS
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.rpc.access import Access, host
-from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, current_call, request_id
+from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, CallTrace, Metadata, current_call, request_id
 from ostinato_server.rpc.limits import CallerLimit
-from ostinato_server.rpc.request_log import RequestLog
+from ostinato_server.rpc.request_log import RequestLog, identity
 from ostinato_server.rpc.status import DETAILS_KEY, code_of, reason_of, status_of
 
 logger = logging.getLogger(__name__)
@@ -44,13 +46,22 @@ class Guard(grpc.aio.ServerInterceptor):
         access: Says who calls and what they may.
         limit: Bounds the calls of one caller.
         log: Told of every call that has ended.
+        trace: Begins a call's part of a trace, given its method and metadata; none where no traces are made.
     """
 
-    def __init__(self, metrics: ServerMetrics, access: Access, limit: CallerLimit, log: RequestLog) -> None:
+    def __init__(
+        self,
+        metrics: ServerMetrics,
+        access: Access,
+        limit: CallerLimit,
+        log: RequestLog,
+        trace: Callable[[str, Metadata], CallTrace] | None = None,
+    ) -> None:
         self._metrics = metrics
         self._access = access
         self._limit = limit
         self._log = log
+        self._trace = trace
         self._draining = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -125,8 +136,10 @@ class Guard(grpc.aio.ServerInterceptor):
             call = self._enter(method, context)
             try:
                 self._admit(call, context)
-                async for response in inner(request, context):
-                    yield response
+                # Closed here, not when it is collected: what it learns at its end is in the log's line.
+                async with aclosing(inner(request, context)) as responses:
+                    async for response in responses:
+                        yield response
                 call.code = grpc.StatusCode.OK
             except Exception as error:
                 await self._abort(call, error, context)
@@ -136,7 +149,10 @@ class Guard(grpc.aio.ServerInterceptor):
         return serve
 
     def _enter(self, method: str, context: Context) -> Call:
-        call = Call(method, request_id(context.invocation_metadata() or ()), host(context.peer()))
+        metadata = tuple(context.invocation_metadata() or ())
+        call = Call(method, request_id(metadata), host(context.peer()))
+        if self._trace is not None:
+            call.trace = self._trace(method, metadata)
         current_call.set(call)
         context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
         self._under_way += 1
@@ -162,7 +178,13 @@ class Guard(grpc.aio.ServerInterceptor):
             raise error
         else:
             call.code, message = grpc.StatusCode.INTERNAL, "internal error; the server has logged why"
-            logger.error("%s: unexpected error (request %s)", call.method, call.request_id, exc_info=error)
+            logger.error(
+                "%s: unexpected error (request %s)",
+                call.method,
+                call.request_id,
+                exc_info=error,
+                extra={FIELDS: identity(call)},
+            )
         self._tell(call)
         await context.abort(call.code, message, tuple(metadata))
 
@@ -179,9 +201,11 @@ class Guard(grpc.aio.ServerInterceptor):
         call.told = True
         if call.counted and call.caller is not None:
             self._limit.leave(call.caller.key)
-        seconds = time.perf_counter() - call.started
-        self._metrics.call_ended(call.method, call.code.name, seconds)
+        seconds = time.monotonic() - call.started
+        self._metrics.call_ended(call.method, call.code.name, seconds, call.sampled_trace_id)
         self._log.ended(call, seconds)
+        if call.trace is not None:
+            call.trace.end(call, seconds)
 
     def _read_one(self, inner: Any) -> Callable[[Any, Context], Any]:
         return lambda request, context: inner(self._read(request), context)

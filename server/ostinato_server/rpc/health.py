@@ -1,11 +1,15 @@
-"""``grpc.health.v1`` by model: whoever watches a model's name learns when it comes and goes."""
+"""``grpc.health.v1`` by model: whoever watches a model's name learns when it comes and goes, and when it fails."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
 from grpc_health.v1 import health, health_pb2
+
+SERVER = ""
+"""The name that the protocol has for a server as a whole."""
 
 _MESSAGES: Any = health_pb2  # whose type stubs lack List too
 
@@ -30,7 +34,7 @@ class HealthService(health.aio.HealthServicer):
 
 
 class ModelHealth:
-    """Tells which models are served, each under its own name.
+    """Tells which models are served and can work, each under its own name, and whether the server can.
 
     Args:
         checker: The health service.
@@ -38,12 +42,38 @@ class ModelHealth:
 
     def __init__(self, checker: HealthService) -> None:
         self._checker = checker
-        self._told: set[str] = set()
+        self._served: frozenset[str] = frozenset()
+        self._failing: frozenset[str] = frozenset()
+        self._up = False
+        self._told: dict[str, bool] = {}
+        self._one_at_a_time = asyncio.Lock()
 
-    async def tell(self, names: Collection[str]) -> None:
-        """These models are SERVING from now on, and those told of before are not."""
-        for name in self._told.difference(names):
-            await self._checker.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-        for name in set(names) - self._told:
-            await self._checker.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._told = set(names)
+    async def up(self) -> None:
+        """The server takes requests from now on."""
+        self._up = True
+        await self._tell()
+
+    async def served(self, names: Collection[str]) -> None:
+        """These models are served from now on, and those told of before are not."""
+        self._served = frozenset(names)
+        await self._tell()
+
+    async def failing(self, names: Collection[str]) -> None:
+        """These models cannot work for now, and those told of before can."""
+        self._failing = frozenset(names)
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Says what has changed, in the order in which it did."""
+        async with self._one_at_a_time:
+            await self._tell_changes()
+
+    async def _tell_changes(self) -> None:
+        serving = dict.fromkeys(self._told, False) | {name: name not in self._failing for name in self._served}
+        if self._up:
+            serving[SERVER] = not self._failing
+        changed = [name for name, serves in serving.items() if self._told.get(name) is not serves]
+        self._told = serving
+        status = health_pb2.HealthCheckResponse
+        for name in changed:
+            await self._checker.set(name, status.SERVING if serving[name] else status.NOT_SERVING)

@@ -36,14 +36,26 @@ class RequestLog:
     def ended(self, call: Call, seconds: float) -> None:
         """Writes the line of a call that took so long."""
         if logger.isEnabledFor(logging.INFO):
-            name = call.method.rpartition("/")[2]
-            logger.info("%s %s", name, call.code.name, extra={FIELDS: facts(call, seconds)})
+            told = (call.method.rpartition("/")[2], call.code.name)
+            # As logger.info does, but without looking through the stack for who calls.
+            logger.handle(
+                logger.makeRecord(
+                    logger.name, logging.INFO, __file__, 0, "%s %s", told, None, extra={FIELDS: facts(call, seconds)}
+                )
+            )
+
+
+def identity(call: Call) -> dict[str, object]:
+    """What finds a call again: in the log, at its client, in a trace."""
+    names: dict[str, object] = {"request_id": call.request_id}
+    if call.trace is not None:
+        names |= {"trace_id": call.trace.trace_id, "span_id": call.trace.span_id}
+    return names
 
 
 def facts(call: Call, seconds: float) -> dict[str, object]:
     """What is known of a call, times in seconds; what is not known of it is left out."""
     known: dict[str, object | None] = {
-        "request_id": call.request_id,
         "method": call.method,
         "code": call.code.name,
         "reason": call.reason,
@@ -60,7 +72,7 @@ def facts(call: Call, seconds: float) -> dict[str, object]:
         "total_seconds": _rounded(seconds),
         "wording": call.wording or None,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return identity(call) | {name: value for name, value in known.items() if value is not None}
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -9,22 +9,23 @@ from numpy.typing import NDArray
 
 from ostinato.v1 import sentiment_pb2
 from ostinato_server.repository.model import ClassifyModel
+from ostinato_server.rpc.call import Call
 
 
 async def score_texts(
-    model: ClassifyModel, texts: Sequence[list[int]], include_trace: bool, deadline: float
+    model: ClassifyModel, texts: Sequence[list[int]], include_trace: bool, deadline: float, call: Call
 ) -> list[sentiment_pb2.SentimentScore]:
     """The scores of texts that are given as tokens, in their order.
 
     Raises:
         ServerError: The queue is full, the deadline passed, or the runtime failed.
     """
-    rows = await model.client.classify(texts, deadline)
+    rows = await model.client.classify(texts, deadline, call)
     scores = [_score(model, tokens, row) for tokens, row in zip(texts, rows, strict=True)]
     if include_trace:
         for tokens, score in zip(texts, scores, strict=True):
             beginnings = [tokens[:length] for length in range(1, len(tokens) + 1)]
-            for token, row in zip(tokens, await model.client.classify(beginnings, deadline), strict=True):
+            for token, row in zip(tokens, await model.client.classify(beginnings, deadline, call), strict=True):
                 score.trace.add(token=model.codec.piece(token), positive_probability=float(row[1]))
     return scores
 

@@ -48,7 +48,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
             model.client.admission.check(deadline=deadline)
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await score_texts(model, [tokens], request.include_trace, deadline)
+            (score,) = await score_texts(model, [tokens], request.include_trace, deadline, call)
         return sentiment_pb2.ClassifyResponse(score=score)
 
     async def ClassifyBatch(  # noqa: N802
@@ -69,7 +69,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
             for tokens in texts:
                 call.read(len(tokens))
-            scores = await score_texts(model, texts, request.include_trace, deadline)
+            scores = await score_texts(model, texts, request.include_trace, deadline, call)
         return sentiment_pb2.ClassifyBatchResponse(scores=scores)
 
     async def ClassifyStream(  # noqa: N802
@@ -143,7 +143,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         with self._desk.count(model) as call:
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await score_texts(model, [tokens], request.include_trace, self._deadline(context))
+            (score,) = await score_texts(model, [tokens], request.include_trace, self._deadline(context), call)
         return sentiment_pb2.ClassifyStreamResponse(
             request_id=request.request_id, sequence_number=sequence_number, score=score
         )

@@ -14,9 +14,11 @@ from ostinato_server.errors import (
     DeadlineUnreachable,
     Draining,
     EngineFault,
+    EngineUnavailable,
     InvalidArgument,
     ModelNotFound,
     ModelRefused,
+    ModelTooLarge,
     NoRepository,
     Overloaded,
     PermissionDenied,
@@ -32,7 +34,7 @@ DOMAIN = "ostinato"
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata that carries the status message, by gRPC's convention."""
 
-_DRAIN_RETRY_SECONDS = 1.0
+_UNAVAILABLE_RETRY_SECONDS = 1.0
 
 _LIMIT_RETRY_SECONDS = 1.0
 """When a call or a session ends is for clients to know; this only keeps them from asking in a tight loop."""
@@ -46,6 +48,7 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
     BundleNotFound: grpc.StatusCode.NOT_FOUND,
+    ModelTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ModelRefused: grpc.StatusCode.FAILED_PRECONDITION,
     NoRepository: grpc.StatusCode.FAILED_PRECONDITION,
     ControlDisabled: grpc.StatusCode.PERMISSION_DENIED,
@@ -55,6 +58,7 @@ _CODES: dict[type[ServerError], grpc.StatusCode] = {
     Draining: grpc.StatusCode.UNAVAILABLE,
     DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
     EngineFault: grpc.StatusCode.INTERNAL,
+    EngineUnavailable: grpc.StatusCode.UNAVAILABLE,
 }
 
 
@@ -76,8 +80,8 @@ def status_of(error: ServerError) -> status_pb2.Status:
             details.append(_retry(seconds))
         case TooManyCalls() | TooManySessions():
             details.append(_retry(_LIMIT_RETRY_SECONDS))
-        case Draining():
-            details.append(_retry(_DRAIN_RETRY_SECONDS))
+        case Draining() | EngineUnavailable():
+            details.append(_retry(_UNAVAILABLE_RETRY_SECONDS))
     status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
     for detail in details:
         status.details.add().Pack(detail)

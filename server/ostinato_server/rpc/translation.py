@@ -46,7 +46,7 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
             asked = read_request(request, model, deadline, standing)
             call.read(len(asked.source))
             texts: list[str] = []
-            async with model.client.open(partial(_sequence, request=asked, model=model)) as stream:
+            async with model.client.open(partial(_sequence, request=asked, model=model), call) as stream:
                 yield _source(asked, model.codec)
                 while tokens := await stream.read():
                     call.sent(len(tokens))
@@ -55,7 +55,6 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
                         chunk=translation_pb2.TargetChunk(tokens=[_target(token, model.codec) for token in tokens])
                     )
                 if stream.finished is not None:
-                    call.finished(stream.finished)
                     yield _summary(stream.finished, asked, "".join(texts), len(texts), model)
 
 

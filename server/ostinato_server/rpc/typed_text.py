@@ -107,5 +107,5 @@ async def _answer(
         tokens = fields.words("appended_text", text, model)
         call.read(len(tokens))
         deadline = fields.deadline(context, desk.clock(), desk.max_deadline_seconds)
-        (score,) = await score_texts(model, [tokens], include_trace=False, deadline=deadline)
+        (score,) = await score_texts(model, [tokens], include_trace=False, deadline=deadline, call=call)
     return ClassifyIncrementalResponse(change_count=changes, score=score)

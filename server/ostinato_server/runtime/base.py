@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +63,12 @@ class StepTable(Protocol):
 
         Returns:
             The tokens and their log-probabilities, each of shape (steps, count), valid until the next run.
+        """
+
+    def broken(self, count: int) -> Collection[int]:
+        """Those of rows 0 to count-1 whose state is not finite, and whose results do not show it.
+
+        Called after every step or run, it may look at a part of the state each time.
         """
 
 

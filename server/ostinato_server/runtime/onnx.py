@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +10,12 @@ import numpy as np
 import onnxruntime
 
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph
+from ostinato_server.errors import DeviceUnavailable
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.external_data import self_contained
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.multi_step import FIRST, LAST, LOGPROBS, TOKENS, UNIFORMS, several_steps
+from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState, HostState, Place, StateBuffers, place
 from ostinato_server.runtime.signature import Declared, difference
 from ostinato_server.runtime.stepwise import step_by_step
 
@@ -22,6 +24,13 @@ MOST_BINDINGS = 512
 
 _DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
 _NAMES: Mapping[str, str] = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+
+_CPU = "CPUExecutionProvider"
+_PROVIDERS: Mapping[str, list[str | tuple[str, dict[str, str]]]] = {
+    "cpu": [_CPU],
+    # TF32 would round factors to ten bits; as much as is asked for is taken, since a server's sizes recur.
+    "cuda": [("CUDAExecutionProvider", {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}), _CPU],
+}
 
 
 class OnnxBackend:
@@ -48,7 +57,7 @@ class OnnxBackend:
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams."""
         graph = self._bundle.manifest.graphs[name]
-        return OnnxStepTable(self._session(name), self._multi_step(name, graph), graph, capacity)
+        return OnnxStepTable(self._session(name), self._multi_step(name, graph), graph, capacity, self.device)
 
     def _multi_step(self, name: str, graph: Graph) -> onnxruntime.InferenceSession | None:
         """The graph of several steps in one run, where it is one that samples on nothing but its state."""
@@ -115,12 +124,19 @@ def _open(path: Path, content: bytes, device: str, threads: int) -> onnxruntime.
     # Spinning threads would take the core that the event loop needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(content, options, providers=providers)
+        session = onnxruntime.InferenceSession(content, options, providers=_PROVIDERS[device])
     except Exception as error:  # each of its errors is a class of its own
         lines = str(error).splitlines() or [type(error).__name__]
         raise BundleError(path, f"is no graph that ONNX Runtime opens: {lines[0]}") from error
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        # It falls back to the CPU and says so in its own log only.
+        raise DeviceUnavailable(
+            "ONNX Runtime's CUDA provider does not start (it needs an NVIDIA driver, and CUDA and cuDNN of the "
+            "versions it was built for); use --runtime torchscript or --device cpu"
+        )
+    session.disable_fallback()
+    return session
 
 
 class OnnxGraph:
@@ -148,7 +164,16 @@ class OnnxStepTable:
     """Streams in two sets of preallocated state buffers: a step reads one and writes the other.
 
     Buffers never move, so a binding of inputs and outputs is made once for each batch size and reused: a step is one
-    call with nothing copied and nothing allocated by this side.
+    call with nothing copied and nothing allocated by this side. On a GPU, state and memory stay there; columns go over
+    and results come back within the call, which returns when the device is done.
+
+    Args:
+        session: The step graph.
+        multi_step: The same graph several times in one run, if there is such a thing.
+        graph: What it takes and gives.
+        capacity: Rows.
+        device: Where state and memory lie.
+        state: Holds the state; made for the device if not given.
     """
 
     def __init__(
@@ -157,16 +182,20 @@ class OnnxStepTable:
         multi_step: onnxruntime.InferenceSession | None,
         graph: Graph,
         capacity: int,
+        device: str,
+        state: StateBuffers | None = None,
     ) -> None:
         self.capacity = capacity
+        self._device = device
         self._session = session
         self._multi_step = multi_step
         self._state_names = tuple(tensor.name for tensor in graph.state)
-        self._sides = tuple(
-            [np.zeros((capacity, *tensor.shape[1:]), np.float32) for tensor in graph.state] for _ in range(2)
-        )
-        self._side = 0
+        rows = [tensor.shape[1:] for tensor in graph.state]
+        self._state = state or (HostState(rows, capacity) if device == "cpu" else DeviceState(rows, capacity, device))
+        self._looked_at = 0
         self._memory = MemoryBlock(graph.memory, capacity) if graph.memory else None
+        self._on_device: DeviceBlocks | None = None
+        self._memory_changed = False
         special = {*self._state_names, *(tensor.name for tensor in graph.memory)}
         self.columns: dict[str, Array] = {
             tensor.name: np.zeros(capacity, _DTYPES[tensor.data_type])
@@ -179,42 +208,50 @@ class OnnxStepTable:
 
     def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
         """Puts a stream into a row."""
-        for index, buffer in enumerate(self._sides[self._side]):
+        for index, buffer in enumerate(self._state.changed()):
             buffer[row] = state[index] if state else 0.0
-        if self._memory is not None and self._memory.write(row, memory, alone=row == 0):
-            self._bindings.clear()
+        if self._memory is not None:
+            self._memory_changed = True
+            if self._memory.write(row, memory, alone=row == 0):
+                self._on_device = None
+                self._bindings.clear()
 
     def read(self, row: int) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
         """Copies a row's state and memory out."""
-        state = tuple(buffer[row].copy() for buffer in self._sides[self._side])
+        state = tuple(buffer[row].copy() for buffer in self._state.seen())
         return state, self._memory.read(row) if self._memory is not None else ()
 
     def move(self, source: int, target: int) -> None:
         """Copies a row's state, memory and columns over another's."""
-        for buffer in self._sides[self._side]:
+        for buffer in self._state.changed():
             buffer[target] = buffer[source]
         for column in self.columns.values():
             column[target] = column[source]
         if self._memory is not None:
             self._memory.move(source, target)
+            self._memory_changed = True
 
     def permute(self, rows: Sequence[int], sources: Sequence[int]) -> None:
         """Gives each of ``rows`` the state of the row at the same place in ``sources``."""
-        for buffer in self._sides[self._side]:
+        for buffer in self._state.changed():
             buffer[rows] = buffer[sources]
 
     def step(self, count: int) -> Mapping[str, Array]:
         """Advances rows 0 to count-1 by one step."""
-        binding, results = self._bindings.get((count, self._side)) or self._bind(count)
+        self._state.settle()
+        if self._memory_changed:
+            self._settle_memory()
+        binding, results = self._bindings.get((count, self._state.side)) or self._bind(count)
         self._session.run_with_iobinding(binding)
-        self._side ^= 1
+        self._state.turn()
         return results
 
     def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
         """Advances rows 0 to count-1 by several steps."""
         if self._multi_step is None or len(uniforms) == 1:
             return step_by_step(self, count, uniforms)
-        key = (count, len(uniforms), self._side)
+        self._state.settle()
+        key = (count, len(uniforms), self._state.side)
         run = self._runs.get(key)
         if run is None:
             if len(self._runs) >= MOST_BINDINGS:
@@ -222,9 +259,21 @@ class OnnxStepTable:
             run = self._runs[key] = self._bind_run(self._multi_step, count, len(uniforms))
         run.uniforms[:] = uniforms
         self._multi_step.run_with_iobinding(run.binding)
-        self._side ^= 1
+        self._state.turn()
         self.columns["token"][:count] = run.tokens[-1]
         return run.tokens, run.logprobs
+
+    def broken(self, count: int) -> Collection[int]:
+        """Rows whose state is not finite, in the one state tensor that it is the turn to look at.
+
+        Quantization makes a number of what is none, so an int8 graph that has lost a cell state goes on drawing tokens
+        from the rest. What is not finite stays so, and is found within as many looks as there are tensors.
+        """
+        if not self._state_names or self._device != "cpu":  # int8 graphs run on the CPU only
+            return ()
+        self._looked_at = (self._looked_at + 1) % len(self._state_names)
+        finite = np.isfinite(self._state.seen()[self._looked_at][:count])
+        return () if finite.all() else np.flatnonzero(~finite.reshape(count, -1).all(axis=1)).tolist()
 
     def _bind_run(self, session: onnxruntime.InferenceSession, count: int, steps: int) -> _Run:
         run = _Run(
@@ -233,34 +282,55 @@ class OnnxStepTable:
             np.zeros((steps, count), np.int64),
             np.zeros((steps, count), np.float32),
         )
-        source, target = self._sides[self._side], self._sides[self._side ^ 1]
-        columns = {name: column[:count] for name, column in self.columns.items() if name not in ("token", "uniform")}
-        states = {FIRST + name: buffer[:count] for name, buffer in zip(self._state_names, source, strict=True)}
-        given = {**columns, **states, FIRST + "token": self.columns["token"][:count], UNIFORMS: run.uniforms}
-        following = {LAST + name: buffer[:count] for name, buffer in zip(self._state_names, target, strict=True)}
-        for name, array in given.items():
-            run.binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
-        for name, array in {**following, TOKENS: run.tokens, LOGPROBS: run.logprobs}.items():
-            run.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        given = {name: place(column) for name, column in self.columns.items() if name not in ("token", "uniform")}
+        given |= {FIRST + name: where for name, where in self._states(self._state.side).items()}
+        given[FIRST + "token"] = place(self.columns["token"])
+        following = {LAST + name: where for name, where in self._states(self._state.side ^ 1).items()}
+        _bind_rows(run.binding, count, given, following)
+        _bind_rows(run.binding, steps, {UNIFORMS: place(run.uniforms)}, _places(run.tokens, run.logprobs))
         return run
 
     def _bind(self, count: int) -> tuple[onnxruntime.IOBinding, dict[str, Array]]:
         binding = self._session.io_binding()
-        source, target = self._sides[self._side], self._sides[self._side ^ 1]
-        inputs: dict[str, Array] = dict(zip(self._state_names, source, strict=True))
-        inputs |= self.columns
-        outputs: dict[str, Array] = {
-            f"next_{name}": buffer for name, buffer in zip(self._state_names, target, strict=True)
-        }
-        if self._memory is not None:
-            inputs |= dict(zip(self._memory.names, self._memory.blocks, strict=True))
+        columns = {name: place(column) for name, column in self.columns.items()}
+        following = {f"next_{name}": where for name, where in self._states(self._state.side ^ 1).items()}
         results: dict[str, Array] = {}
         for tensor in self._result_tensors:
             shape = tuple(self._memory.source if size < 0 and self._memory else size for size in tensor.shape[1:])
             results[tensor.name] = np.zeros((count, *shape), _DTYPES[tensor.data_type])
-        for name, array in inputs.items():
-            binding.bind_input(name, "cpu", 0, array.dtype.type, (count, *array.shape[1:]), array.ctypes.data)
-        for name, array in (outputs | results).items():
-            binding.bind_output(name, "cpu", 0, array.dtype.type, (count, *array.shape[1:]), array.ctypes.data)
-        self._bindings[count, self._side] = binding, results
+        outputs = following | {name: place(array) for name, array in results.items()}
+        _bind_rows(binding, count, {**self._states(self._state.side), **columns, **self._memories()}, outputs)
+        self._bindings[count, self._state.side] = binding, results
         return binding, results
+
+    def _states(self, side: int) -> dict[str, Place]:
+        return dict(zip(self._state_names, self._state.places(side), strict=True))
+
+    def _memories(self) -> dict[str, Place]:
+        if self._memory is None:
+            return {}
+        places = list(map(place, self._memory.blocks)) if self._on_device is None else self._on_device.places
+        return dict(zip(self._memory.names, places, strict=True))
+
+    def _settle_memory(self) -> None:
+        """Makes what was written to the memory known to the next step."""
+        if self._memory is not None and self._device != "cpu":
+            if self._on_device is None:
+                self._on_device = DeviceBlocks(self._memory.blocks, self._device)
+            else:
+                self._on_device.follow(self._memory.blocks)
+        self._memory_changed = False
+
+
+def _places(tokens: Array, logprobs: Array) -> dict[str, Place]:
+    return {TOKENS: place(tokens), LOGPROBS: place(logprobs)}
+
+
+def _bind_rows(
+    binding: onnxruntime.IOBinding, count: int, inputs: Mapping[str, Place], outputs: Mapping[str, Place]
+) -> None:
+    """Binds the first rows of buffers."""
+    for name, where in inputs.items():
+        binding.bind_input(name, where.device, 0, where.dtype, (count, *where.row), where.address)
+    for name, where in outputs.items():
+        binding.bind_output(name, where.device, 0, where.dtype, (count, *where.row), where.address)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import sys
+from collections.abc import Callable
 
+import numpy as np
 import onnxruntime
 
 from ostinato_bundle import Artifact, Bundle
@@ -45,6 +49,15 @@ def open_backend(bundle: Bundle, device: str, runtime: str, threads: int) -> Bac
     return TorchScriptBackend(bundle, chosen_device, threads)
 
 
+def cuda_runtimes() -> frozenset[str]:
+    """Which of ``torchscript`` and ``onnx`` see a CUDA device."""
+    return frozenset(name for name, sees in _sees_cuda().items() if sees())
+
+
+def _sees_cuda() -> dict[str, Callable[[], bool]]:
+    return {"onnx": _onnx_sees_cuda, "torchscript": _torch_sees_cuda}
+
+
 def _artifact(bundle: Bundle, device: str, runtime: str, available: frozenset[Artifact]) -> Artifact:
     for artifact in PREFERENCE[device]:
         if artifact in available and runtime in ("auto", artifact) and (runtime != "auto" or _usable(artifact, device)):
@@ -66,8 +79,7 @@ def _usable(artifact: Artifact, device: str) -> bool:
 def _require_cuda(runtime: str) -> None:
     if runtime == "onnx-int8":
         raise DeviceUnavailable("onnx-int8 runs on the CPU only; use --runtime onnx or torchscript with --device cuda")
-    sees = {"onnx": _onnx_sees_cuda, "torchscript": _torch_sees_cuda}
-    if not any(check() for name, check in sees.items() if runtime in ("auto", name)):
+    if not any(check() for name, check in _sees_cuda().items() if runtime in ("auto", name)):
         raise DeviceUnavailable(
             "--device cuda: no CUDA device is visible to this installation "
             "(needs an NVIDIA driver and onnxruntime-gpu or a CUDA build of torch); use --device cpu or auto"
@@ -75,12 +87,21 @@ def _require_cuda(runtime: str) -> None:
 
 
 def _cuda_serves(runtime: str, available: frozenset[Artifact]) -> bool:
-    checks = {"onnx": _onnx_sees_cuda, "torchscript": _torch_sees_cuda}
-    return any(check() for name, check in checks.items() if name in available and runtime in ("auto", name))
+    return any(check() for name, check in _sees_cuda().items() if name in available and runtime in ("auto", name))
 
 
 def _onnx_sees_cuda() -> bool:
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    """Whether ONNX Runtime can use a device; that it was built for CUDA says nothing of the machine."""
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return False
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
+            onnxruntime.preload_dlls()  # CUDA and cuDNN, from where pip has put them
+    try:
+        onnxruntime.OrtValue.ortvalue_from_shape_and_type([1], np.float32, "cuda", 0)
+    except Exception:  # each of its errors is a class of its own
+        return False
+    return True
 
 
 def _torch_installed() -> bool:

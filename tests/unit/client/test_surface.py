@@ -53,7 +53,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_the_client_needs_only_the_bare_install() -> None:
-    heavy = ("torch", "onnxruntime", "tokenizers", "pydantic", "prometheus_client", "matplotlib", "ostinato_server")
+    heavy = (
+        "torch",
+        "onnxruntime",
+        "tokenizers",
+        "pydantic",
+        "prometheus_client",
+        "matplotlib",
+        "opentelemetry",
+        "ostinato_server",
+    )
     code = f"import sys; from ostinato_client import *; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -8,7 +8,13 @@ import yaml
 from tests.deployed import DASHBOARD, ROOT, dashboard, dashboard_queries
 
 PROVISIONING = ROOT / "deploy" / "grafana" / "provisioning"
-UNITS = {"none", "s", "cps", "reqps", "percentunit"}
+WITH_EXEMPLARS = (
+    "time_to_first_token_seconds",
+    "request_queue_time_seconds",
+    "e2e_request_latency_seconds",
+    "rpc_duration_seconds",
+)
+UNITS = {"none", "s", "cps", "reqps", "percentunit", "bytes"}
 
 
 def panels() -> list[dict[str, Any]]:
@@ -26,7 +32,32 @@ def test_every_query_asks_the_provisioned_data_source() -> None:
     for panel in panels():
         assert panel["datasource"] == expected
         assert [target["datasource"] for target in panel["targets"]] == [expected] * len(panel["targets"])
-    assert [variable["datasource"] for variable in dashboard()["templating"]["list"]] == [expected]
+    assert [variable["datasource"] for variable in dashboard()["templating"]["list"]] == [expected] * 2
+
+
+def test_latencies_show_the_traces_behind_them_and_lead_to_a_source_that_is_there() -> None:
+    shown = {panel["title"] for panel in panels() for target in panel["targets"] if target.get("exemplar")}
+    traced = {
+        panel["title"]
+        for panel in panels()
+        for target in panel["targets"]
+        if any(f"ostinato_{name}_bucket" in target["expr"] for name in WITH_EXEMPLARS)
+    }
+    (prometheus,) = provisioned("datasources/prometheus.yml")["datasources"]
+    (traces,) = provisioned("datasources/traces.yml")["datasources"]
+
+    assert shown == traced
+    assert len(shown) == 4
+    assert prometheus["jsonData"]["exemplarTraceIdDestinations"] == [
+        {"name": "trace_id", "datasourceUid": traces["uid"]}
+    ]
+
+
+def test_every_query_keeps_to_the_models_and_servers_that_are_chosen() -> None:
+    for panel in panels():
+        for target in panel["targets"]:
+            recorded_or_alerts = ":" in target["expr"] or "ALERTS" in target["expr"]
+            assert recorded_or_alerts or 'instance=~"$instance"' in target["expr"], panel["title"]
 
 
 def test_the_dashboard_is_mounted_where_the_provider_and_the_home_page_look() -> None:
@@ -81,5 +112,10 @@ def test_the_four_golden_signals_are_shown() -> None:
         "ostinato_step_duration_seconds_bucket",
         "ostinato_generated_tokens_total",
         "ostinato_rpc_duration_seconds_bucket",
+        "ostinato_requests_parked",
+        "ostinato_slots",
+        "ostinato_queue_limit",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
     ):
         assert metric in shown

@@ -131,6 +131,22 @@ def test_tls_override_encrypts_authenticates_and_checks_health_over_tls() -> Non
     assert server["read_only"] is True
 
 
+def test_browser_override_runs_envoy_with_the_deployed_configuration_and_no_privileges() -> None:
+    services = compose("docker-compose.yml", "docker-compose.browser.yml")["services"]
+    envoy = services["envoy"]
+
+    assert (envoy["read_only"], envoy["user"], envoy["cap_drop"]) == (True, "10001:10001", ["ALL"])
+    assert envoy["security_opt"] == ["no-new-privileges:true"]
+    assert envoy["mem_limit"]
+    sources = [each.split(":")[0] if isinstance(each, str) else each["source"] for each in envoy["volumes"]]
+    assert sorted(Path(source).relative_to(ROOT).as_posix() for source in sources) == [
+        "deploy/envoy/envoy.yaml",
+        "proto/ostinato/descriptors.binpb",
+    ]
+    (port,) = envoy["ports"]
+    assert (port if isinstance(port, str) else f"{port['host_ip']}:").startswith("127.0.0.1:")
+
+
 @pytest.mark.parametrize("service", ["server", "prometheus", "grafana"])
 def test_ports_are_published_on_loopback_unless_told_otherwise(service: str) -> None:
     ports = compose("docker-compose.yml")["services"][service]["ports"]
@@ -154,6 +170,20 @@ def test_gpu_override_reserves_a_device_and_asks_for_cuda() -> None:
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
         assert "--device cuda" in " ".join(merged[service]["command"])
     assert "torch" in merged["server"]["build"]["args"]["EXTRAS"]
+
+
+def test_tracing_override_sends_traces_to_the_backend_that_it_starts() -> None:
+    merged = compose("docker-compose.yml", "docker-compose.tracing.yml")["services"]
+    server, jaeger = merged["server"], merged["jaeger"]
+    config = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/traces.yml").read_text(encoding="utf-8"))
+
+    assert "--traces=otlp" in server["command"]
+    assert "--insecure-bind" in server["command"]
+    assert "tracing" in server["build"]["args"]["EXTRAS"].split(",")
+    assert server["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4317"
+    assert config["datasources"][0]["url"] == "http://jaeger:16686"
+    for port in jaeger["ports"]:
+        assert (port if isinstance(port, str) else f"{port['host_ip']}:").startswith("127.0.0.1:")
 
 
 def test_images_carry_the_version_of_the_project() -> None:

@@ -1,12 +1,16 @@
 """Prometheus takes the configuration, and the rules do what they say."""
 
+import re
 import subprocess
 
 import pytest
-from tests.deployed import PROMETHEUS, metric_names, objectives, queries, rules
+import yaml
+from tests.deployed import PROMETHEUS, ROOT, metric_names, objectives, queries, rules
 from tests.tools import required_tool
 
 from ostinato_server.metrics import TIME_BUCKETS
+
+RUNBOOK = "docs/operations.md"
 
 
 def promtool(*arguments: str) -> str:
@@ -44,10 +48,24 @@ def test_every_recorded_series_that_is_asked_for_is_recorded() -> None:
     assert asked <= recorded
 
 
-def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
+def test_every_alert_says_how_bad_it_is_and_has_an_entry_in_the_runbook_that_says_what_to_do() -> None:
     alerts = [rule for rule in rules() if "alert" in rule]
+    manual = (ROOT / RUNBOOK).read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^#### (Ostinato\w+)\n\n(.+)$", manual, re.MULTILINE))
 
-    assert len(alerts) == 9
+    assert len(alerts) >= 15
     for alert in alerts:
         assert alert["labels"]["severity"] in {"critical", "warning"}
-        assert set(alert["annotations"]) == {"summary", "description"}
+        assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOK}#{alert['alert'].lower()}"
+        assert alert["alert"] in manual.partition("### Runbook")[0], "an objective or condition of `What to watch`"
+    assert set(entries) == {alert["alert"] for alert in alerts}
+
+
+def test_every_alert_fires_in_a_test_of_its_own() -> None:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (PROMETHEUS / "tests").glob("*.test.yml")]
+    cases = [case for file in files for test in file["tests"] for case in test.get("alert_rule_test", ())]
+
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == {
+        rule["alert"] for rule in rules() if "alert" in rule
+    }

@@ -42,6 +42,13 @@ def test_an_object_is_one_line_that_gives_back_what_went_in(text: str, value: st
     }
 
 
+@pytest.mark.parametrize("value", ["\ud800", 2**70, {1, 2}])
+def test_an_object_is_written_whatever_is_in_it(value: object) -> None:
+    read = json.loads(ObjectFormatter().format(record("said", fields={"value": value})))
+    assert read["value"] == (str(value) if isinstance(value, set) else value)
+    assert read["message"] == "said"
+
+
 def test_an_object_holds_the_traceback_of_an_error() -> None:
     failed = record("unexpected error")
     try:

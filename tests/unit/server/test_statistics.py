@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ostinato_server.engine.fault import Fault
 from ostinato_server.statistics import Spent, Statistics
 
 
@@ -9,13 +10,13 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         self.calls.append(("admitted", queue_seconds))
 
     def read_prompt(self, tokens: int) -> None:
         self.calls.append(("read_prompt", tokens))
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         self.calls.append(("first_token", seconds))
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: object) -> None:
@@ -23,6 +24,9 @@ class Recorder:
 
     def load(self, running: int, waiting: int, parked: int) -> None:
         self.calls.append(("load", running, waiting, parked))
+
+    def failed(self, fault: Fault) -> None:
+        self.calls.append(("failed", fault))
 
     def ended(self) -> None:
         self.calls.append(("ended",))
@@ -42,9 +46,9 @@ def test_requests_count_by_how_they_ended_and_versions_apart() -> None:
 def test_observer_counts_and_passes_everything_on() -> None:
     statistics, recorder = Statistics(lambda: 0.0), Recorder()
     observer = statistics.observe("m", 1, recorder)
-    observer.admitted(0.125)
+    observer.admitted(0.125, "")
     observer.read_prompt(7)
-    observer.first_token(0.5)
+    observer.first_token(0.5, "")
     for batch, seconds in ((2, [0.001, 0.002]), (4, [0.001])):
         observer.stepped(batch, seconds, batch, np.zeros(0))
     observer.load(1, 2, 3)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.unit.server.engine.toy import ToyPrefill, ToyTable
+from tests.unit.server.engine.toy import VOCABULARY, ToyPrefill, ToyTable
 
 from ostinato_server.engine.batch import Batch
-from ostinato_server.engine.decode import DecodeEngine, Submit
+from ostinato_server.engine.decode import DecodeEngine, Grant, Submit
+from ostinato_server.engine.fault import Fault
 from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import PromptReading
 from ostinato_server.engine.request import Continuation, Finished, GenerationRequest, SamplingParameters
@@ -27,14 +28,15 @@ class Counts:
         self.first_tokens = 0
         self.gaps = 0
         self.parked = 0
+        self.faults: list[Fault] = []
 
-    def admitted(self, queue_seconds: float) -> None:
+    def admitted(self, queue_seconds: float, trace_id: str) -> None:
         pass
 
     def read_prompt(self, tokens: int) -> None:
         pass
 
-    def first_token(self, seconds: float) -> None:
+    def first_token(self, seconds: float, trace_id: str) -> None:
         self.first_tokens += 1
 
     def stepped(self, batch: int, seconds: Sequence[float], generated: int, gaps: NDArray[np.float64]) -> None:
@@ -45,6 +47,9 @@ class Counts:
     def load(self, running: int, waiting: int, parked: int) -> None:
         self.running.append(running)
         self.parked = parked
+
+    def failed(self, fault: Fault) -> None:
+        self.faults.append(fault)
 
     def ended(self) -> None:
         pass
@@ -63,8 +68,19 @@ class Rig:
         preparation = PromptReading(self.prefill if prefill else None, ((1,),), None, self.clock)
         outbox = Outbox(message_seconds)
         self.engine = DecodeEngine(
-            "toy", Batch(self.table), preparation, capacity, outbox, self.deliver, self.observer, self.clock
+            "toy",
+            Batch(self.table, VOCABULARY),
+            preparation,
+            capacity,
+            outbox,
+            self.deliver,
+            self.observer,
+            self.rehearse,
+            self.clock,
         )
+
+    def rehearse(self) -> None:
+        self.table.step(1)
 
     def clock(self) -> float:
         return self.now
@@ -103,6 +119,9 @@ class Rig:
         )
         sequence = SampledSequence(number, request, self.now, str, end_id)
         self.engine.handle(Submit(sequence, credit))
+
+    def grant(self, number: int) -> Grant:
+        return Grant(number, 10_000)
 
     def run(self, cycles: int = 10_000) -> None:
         for _ in range(cycles):

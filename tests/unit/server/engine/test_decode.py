@@ -7,7 +7,7 @@ from tests.unit.server.engine.toy import continuation
 from ostinato_server.engine.decode import LONGEST_RUN, Cancel, Grant
 from ostinato_server.engine.preparation import BUSY_CHUNK, IDLE_CHUNK
 from ostinato_server.engine.request import Finished, FinishReason
-from ostinato_server.errors import DeadlineExpired, EngineFault
+from ostinato_server.errors import DeadlineExpired
 
 
 def test_stream_gives_what_the_model_says_and_ends_at_its_length() -> None:
@@ -188,21 +188,6 @@ def test_stream_whose_reader_is_slow_is_parked_and_goes_on_exactly_where_it_stop
     rig.engine.handle(Grant(1, 50))
     rig.run()
     assert rig.tokens[1] == continuation([1], 20)
-
-
-def test_broken_step_fails_the_streams_in_the_batch_and_no_others() -> None:
-    rig = Rig(capacity=1)
-    rig.submit(1, [1])
-    rig.submit(2, [2])
-    rig.run(2)
-    rig.table.failing = True
-    with pytest.raises(RuntimeError, match="the toy broke"):
-        rig.engine.cycle()
-    rig.engine.fail()
-    rig.table.failing = False
-    rig.run()
-    assert isinstance(rig.ends[1], EngineFault)
-    assert rig.tokens[2] == continuation([2], 8)
 
 
 ACTIONS = st.lists(

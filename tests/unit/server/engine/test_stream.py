@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import asyncio
 
 import pytest
@@ -10,11 +12,12 @@ from ostinato_server.engine.request import (
     FinishReason,
     GeneratedToken,
     GenerationRequest,
+    Milestones,
     SamplingParameters,
 )
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.engine.stream import DecodeClient, OpenStream
-from ostinato_server.errors import EngineFault, Overloaded
+from ostinato_server.errors import Draining, EngineFault, Overloaded
 
 END = Finished(FinishReason.LENGTH, 2, -1.0, 0.0, 0.1, 0.2)
 
@@ -29,6 +32,18 @@ class Inbox:
         self.messages.append(message)
 
 
+class Observer:
+    """Keeps what it is told of a request."""
+
+    sampled_trace_id = "abc"
+
+    def __init__(self) -> None:
+        self.told: list[Milestones] = []
+
+    def went(self, milestones: Milestones) -> None:
+        self.told.append(milestones)
+
+
 class Rig:
     def __init__(self, *, window: int = 8, slots: int = 2) -> None:
         self.inbox = Inbox()
@@ -36,9 +51,9 @@ class Rig:
         self.client = DecodeClient(Admission("m", slots, 0, lambda: self.now), window, lambda: self.now)
         self.client.connect(self.inbox, asyncio.get_running_loop())  # type: ignore[arg-type]
 
-    def open(self) -> OpenStream:
+    def open(self, observer: Observer | None = None) -> OpenStream:
         request = GenerationRequest(prompt=(1,), sampling=SamplingParameters(), max_tokens=9, deadline=99.0)
-        return self.client.open(lambda number, arrival: SampledSequence(number, request, arrival, str, None))
+        return self.client.open(lambda number, arrival: SampledSequence(number, request, arrival, str, None), observer)
 
     def deliver(self, stream_id: int, ids: list[int], end: Finished | Exception | None = None) -> None:
         tokens = [GeneratedToken(token, str(token), 0.0) for token in ids]
@@ -100,3 +115,63 @@ async def test_stream_over_the_bound_is_refused_and_leaves_no_trace() -> None:
                 pass
         assert rig.client.admission.inside == 1
     assert len(rig.inbox.messages) == 2
+
+
+async def test_a_suspended_client_ends_its_streams_refuses_new_ones_and_cancels_what_the_engine_may_still_run() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1])
+        await asyncio.sleep(0)
+        rig.client.suspend(Draining)
+        assert len(await stream.read()) == 1
+        rig.deliver(stream.id, [2], END)  # too late
+        await asyncio.sleep(0)
+        with pytest.raises(Draining):
+            await stream.read()
+        with pytest.raises(Draining):
+            await rig.open().__aenter__()
+    assert [type(message) for message in rig.inbox.messages] == [Submit, Cancel]
+    assert rig.client.admission.inside == 0
+    rig.client.resume()
+    async with rig.open():
+        assert rig.client.admission.inside == 1
+
+
+async def test_a_stream_that_has_ended_keeps_its_end_when_its_client_is_suspended() -> None:
+    rig = Rig()
+    async with rig.open() as stream:
+        rig.deliver(stream.id, [1], END)
+        await asyncio.sleep(0)
+        rig.client.suspend(Draining)
+        assert len(await stream.read()) == 1
+        assert await stream.read() == []
+        assert stream.finished == END
+    assert [type(message) for message in rig.inbox.messages] == [Submit]
+
+
+def submitted(rig: Rig) -> SampledSequence:
+    """The engine's side of the stream that was opened."""
+    (submit,) = (message for message in rig.inbox.messages if isinstance(message, Submit))
+    assert isinstance(submit.sequence, SampledSequence)
+    return submit.sequence
+
+
+async def test_who_asked_is_told_at_the_end_how_far_the_request_came() -> None:
+    rig, observer = Rig(), Observer()
+    rig.now = 10.0
+    async with rig.open(observer) as stream:
+        sequence = submitted(rig)
+        assert sequence.trace_id == "abc"
+        sequence.admitted_at, sequence.first_token_at = 11.0, 12.0
+        rig.deliver(stream.id, [1, 2], Finished(FinishReason.LENGTH, 2, -1.0, 1.0, 2.0, 5.0))
+        while await stream.read():
+            assert observer.told == []
+    assert observer.told == [Milestones(arrived=10.0, admitted=11.0, first_token=12.0, done=15.0)]
+
+
+async def test_a_request_that_was_given_up_was_never_done() -> None:
+    rig, observer = Rig(), Observer()
+    rig.now = 10.0
+    async with rig.open(observer):
+        submitted(rig).admitted_at = 11.0
+    assert observer.told == [Milestones(arrived=10.0, admitted=11.0)]

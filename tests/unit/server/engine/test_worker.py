@@ -1,4 +1,5 @@
 import threading
+import time
 
 from ostinato_server.engine.worker import Worker
 
@@ -7,7 +8,7 @@ class Clumsy(Worker):
     """Breaks at its first piece of work; has one more that no message announces."""
 
     def __init__(self) -> None:
-        super().__init__("clumsy")
+        super().__init__("clumsy", time.monotonic)
         self.left = 0
         self.failures = 0
         self.done = threading.Event()
@@ -27,6 +28,9 @@ class Clumsy(Worker):
 
     def fail(self) -> None:
         self.failures += 1
+
+    def rehearse(self) -> None:
+        pass
 
 
 def test_work_that_waits_behind_a_failure_goes_on_without_another_message() -> None:

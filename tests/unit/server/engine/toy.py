@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class ToyTable:
         self.state = np.zeros(capacity, np.float32)
         self.steps: list[int] = []
         self.failing = False
+        self.broken_rows: list[int] = []
+        self.spoil: Callable[[dict[str, Array]], None] | None = None
         self.when_stepped: Callable[[], None] | None = None
 
     def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
@@ -47,13 +49,20 @@ class ToyTable:
         if self.when_stepped is not None:
             self.when_stepped()
         self.state[:count] = advance(self.state[:count], self.columns["token"][:count])  # type: ignore[arg-type]
-        return {
+        results: dict[str, Array] = {
             "next_token": (self.state[:count] % VOCABULARY).astype(np.int64),
             "logprob": np.full(count, -0.5, np.float32),
         }
+        if self.spoil is not None:
+            self.spoil(results)
+        return results
 
     def run(self, count: int, uniforms: FloatArray) -> tuple[Array, FloatArray]:
         return step_by_step(self, count, uniforms)
+
+    def broken(self, count: int) -> Collection[int]:
+        rows, self.broken_rows = self.broken_rows, []
+        return rows
 
 
 class ToyPrefill:
@@ -61,6 +70,8 @@ class ToyPrefill:
 
     def __init__(self) -> None:
         self.batches: list[tuple[int, int]] = []
+        self.failing = False
+        self.lost = False
         self.when_run: Callable[[], None] | None = None
 
     @property
@@ -73,9 +84,11 @@ class ToyPrefill:
         self.batches.append(tokens.shape)
         if self.when_run is not None:
             self.when_run()
+        if self.failing:
+            raise RuntimeError("the toy broke")
         for column in tokens.T:
             state[:, 0] = [advance(s, int(t)) for s, t in zip(state[:, 0], column, strict=True)]
-        return {"next_state_0": state}
+        return {"next_state_0": np.full_like(state, np.nan) if self.lost else state}
 
 
 def continuation(prompt: Sequence[int], length: int) -> list[int]:

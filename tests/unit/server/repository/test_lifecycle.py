@@ -12,12 +12,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ostinato_bundle import BundleError
-from ostinato_server.errors import ModelNotFound, ModelRefused, StartupError
+from ostinato_server.errors import ModelNotFound, ModelRefused, ModelTooLarge, StartupError
 from ostinato_server.metrics import ModelInfo, ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import LocalRepository, State
 from ostinato_server.repository.lifecycle import Lifecycle
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.shortage import MemoryShortage
 from ostinato_server.repository.uses import Uses
 from ostinato_server.repository.versions import read_policies
 
@@ -249,6 +250,24 @@ async def test_load_tries_again_what_was_refused(rig: Rig) -> None:
     rig.loader.errors.clear()
     await rig.lifecycle.load("a")
     assert rig.served() == ["a/1"]
+
+
+async def test_a_bundle_that_memory_did_not_suffice_for_is_tried_again_as_it_is_and_told_of_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=False)
+    rig.put("a/2")
+    rig.loader.errors["a/2"] = MemoryShortage(rig.repository / "a/2", "there is not enough memory to load it")
+    for _ in range(2):
+        await rig.lifecycle.refresh()
+        assert rig.served() == ["a/1"]
+    assert len([record for record in caplog.records if "not enough memory" in record.message]) == 1
+    with pytest.raises(ModelTooLarge, match=r"model a version 2 is refused: .*not enough memory"):
+        await rig.lifecycle.load("a")
+    rig.loader.errors.clear()
+    await rig.lifecycle.refresh()
+    assert rig.served() == ["a/2"]
 
 
 async def test_polling_survives_whatever_happens(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,3 +123,19 @@ def test_runtime_that_the_bundle_has_no_file_for_is_refused(bundle: Path) -> Non
     assert open_backend(shipped, "cpu", "auto", 1).runtime == "onnx-int8"
     with pytest.raises(StartupError, match=r"torchscript .* \(the bundle has onnx-int8\); .ostinato export"):
         open_backend(shipped, "cpu", "torchscript", 1)
+
+
+def test_a_lost_state_shows_in_the_results_or_is_found_within_as_many_looks_as_there_are_tensors(
+    table: StepTable,
+) -> None:
+    for row in range(3):
+        begin(table, row, token=3, seed=row)
+    state, _ = table.read(1)
+    state[-1][0] = np.nan  # the last layer's cell state, one number of it
+    table.write(1, state)
+    found: set[int] = set()
+    for _ in state:
+        results = table.step(3)
+        found |= {*table.broken(3), *np.flatnonzero(~np.isfinite(results["logprob"])).tolist()}
+        table.columns["token"][:3] = results["next_token"]
+    assert found == {1}
