@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 
 import grpc
 
@@ -33,6 +34,8 @@ def channel_options(config: ServerConfig) -> ChannelOptions:
         ("grpc.max_concurrent_streams", config.max_streams_per_connection),
         ("grpc.server.max_pending_requests", MAX_UNREAD_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", MAX_UNREAD_CALLS),
+        # By default gRPC itself cancels calls that were not looked at for 30 s; here their own deadlines end them.
+        ("grpc.server_max_unrequested_time_in_server", math.ceil(config.max_deadline_seconds)),
         ("grpc.http2.min_ping_interval_without_data_ms", round(config.min_ping_interval_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         *(aging if age else ()),

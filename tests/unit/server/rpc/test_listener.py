@@ -64,6 +64,11 @@ def test_a_burst_of_calls_is_read_rather_than_cancelled_at_random() -> None:
     assert options["grpc.server.max_pending_requests_hard_limit"] == MAX_UNREAD_CALLS
 
 
+def test_a_call_that_waits_to_be_looked_at_ends_by_its_deadline_rather_than_cancelled() -> None:
+    options = dict(channel_options(replace(CONFIG, max_deadline_seconds=7.5)))
+    assert options["grpc.server_max_unrequested_time_in_server"] == 8
+
+
 def test_a_connection_ages_as_long_as_a_request_may_take_beyond_its_age() -> None:
     options = dict(channel_options(replace(CONFIG, max_connection_age_seconds=60.0, max_deadline_seconds=7.5)))
     assert options["grpc.max_connection_age_ms"] == 60_000
