@@ -119,6 +119,8 @@ class ServerMetrics:
         self.changes.labels(info.model, "loaded").inc()
         for change in ("unloaded", "refused"):  # a series that begins above 0 has no rate
             self.changes.labels(info.model, change)
+        for fault in (Fault.STALLED, Fault.FAULTY, Fault.ENDED):  # seen to be 0 before it ever is not
+            self.unhealthy.labels(info.model, fault)
         self.draining.labels(info.model)
 
     def model_refused(self, model: str) -> None:
