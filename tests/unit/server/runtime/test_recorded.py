@@ -85,9 +85,9 @@ def test_single_steps_give_what_they_give_without_a_recording(
             given.append(results)
         assert given[0].keys() == given[1].keys()
         for name, array in given[1].items():
-            assert np.allclose(given[0][name], array), name
+            assert np.array_equal(given[0][name], array), name
     for ours, theirs in zip(states(recorded, count), states(plain, count), strict=True):
-        assert np.allclose(ours, theirs)
+        assert np.array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("count", [1, 5, CAPACITY])
@@ -102,11 +102,11 @@ def test_runs_of_any_length_give_what_they_give_without_a_recording(
         tokens, logprobs = recorded.run(count, uniforms)
         expected_tokens, expected_logprobs = run_as_wide(plain, count, uniforms)
         assert [str(part.dtype) for part in (tokens, logprobs)] == ["int64", "float32"]
-        assert np.allclose(tokens, expected_tokens)
-        assert np.allclose(logprobs, expected_logprobs)
+        assert np.array_equal(tokens, expected_tokens)
+        assert np.array_equal(logprobs, expected_logprobs)
         assert recorded.columns["token"][:count].tolist() == tokens[-1].tolist()
     for ours, theirs in zip(states(recorded, count), states(plain, count), strict=True):
-        assert np.allclose(ours, theirs)
+        assert np.array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(("steps", "launches", "waits"), [(1, 1, 1), (MOST_STEPS, MOST_STEPS, 1), (20, 20, 2)])
@@ -127,7 +127,7 @@ def test_rows_beyond_the_batch_change_nothing_in_it(recorded: RecordedStepTable)
     recorded.run(CAPACITY, np.full((4, CAPACITY), 0.7, np.float32))  # row 3 is left with a state and a token
     begin(recorded, 3)
     for ours, theirs in zip(recorded.run(3, uniforms), alone, strict=True):
-        assert np.allclose(ours, theirs)
+        assert np.array_equal(ours, theirs)
 
 
 def test_rows_move_change_places_and_are_written_back(recorded: RecordedStepTable) -> None:
@@ -139,7 +139,7 @@ def test_rows_move_change_places_and_are_written_back(recorded: RecordedStepTabl
     recorded.write(2, before[0])
     for row, source in ((0, 1), (1, 0), (4, 2), (2, 0)):
         for now, then in zip(recorded.read(row)[0], before[source], strict=True):
-            assert np.allclose(now, then)
+            assert np.array_equal(now, then)
     assert recorded.columns["token"][4] == recorded.columns["token"][2]
 
 
@@ -161,7 +161,7 @@ def test_step_that_cannot_be_recorded_is_told_of_and_runs_all_the_same(
     begin(table, 3)
     begin(plain, 3)
     for ours, theirs in zip(table.run(3, uniforms), run_as_wide(plain, 3, uniforms), strict=True):
-        assert np.allclose(ours, theirs)
+        assert np.array_equal(ours, theirs)
     assert launcher.launches == 0
 
 
