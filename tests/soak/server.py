@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fuzz.server import ENVIRONMENT
+
 from ostinato_bench.metrics import Metrics
 
 GAUGES = (
@@ -25,10 +27,6 @@ GAUGES = (
 """What is 0 when nobody asks for anything."""
 
 FLAGS = ("--port", "0", "--metrics-port", "0", "--json", "--log-level", "warning", "--model-control", "explicit")
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-"""One heap for all threads: with one for each, glibc's allocator keeps some tens of MiB once versions have changed
-places a hundred times, and then no more, which would hide a leak of that size."""
-
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 STOP_SECONDS = 60.0
