@@ -29,6 +29,10 @@ GAUGES = (
 FLAGS = ("--port", "0", "--metrics-port", "0", "--json", "--log-level", "warning", "--model-control", "explicit")
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.1
+
+OPEN = ("01", "08")
+"""States of a connection whose end the server still has: ESTABLISHED and CLOSE_WAIT."""
+
 STOP_SECONDS = 60.0
 
 
@@ -114,8 +118,9 @@ class SoakedServer:
     def _connections(self) -> int:
         """Connections that clients have open to its gRPC port."""
         port = f"{int(self.target.rpartition(':')[2]):04X}"
-        rows = [line.split() for line in Path(f"/proc/{self.process.pid}/net/tcp").read_text().splitlines()[1:]]
-        return sum(row[1].endswith(f":{port}") and row[3] in ("01", "08") for row in rows)  # ESTABLISHED, CLOSE_WAIT
+        tables = [Path(f"/proc/{self.process.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+        rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+        return sum(row[1].endswith(f":{port}") and row[3] in OPEN for row in rows)
 
     def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
