@@ -8,8 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.fuzz.campaign import Outcome
+from tests.fuzz.driver import LEFT
 
-HEAD = ("call", "requests", "ended as", "requests/s", "memory, MiB", "slowest, s")
+HEAD = ("call", "requests", "OK", "invalid", "not found", "other ends", "requests/s", "memory, MiB", "slowest, s")
+COUNTED = ("OK", "INVALID_ARGUMENT", "NOT_FOUND")
+SHORT = {LEFT: "left", "RESOURCE_EXHAUSTED": "too large"}
+"""Streams that the client left while they went on, and messages of 5 MiB."""
 
 
 class Report:
@@ -48,7 +52,12 @@ def table(outcomes: Iterable[Outcome]) -> str:
         (
             outcome.rpc.partition("/")[2].replace("/", " ").rpartition(".")[2],
             f"{outcome.requests:,}",
-            ", ".join(f"{status} {count:,}" for status, count in sorted(outcome.statuses.items(), key=_by_count)),
+            *(f"{outcome.statuses.get(status, 0):,}" for status in COUNTED),
+            ", ".join(
+                f"{count:,} {SHORT.get(status, status)}"
+                for status, count in sorted(outcome.statuses.items())
+                if status not in COUNTED
+            ),
             f"{outcome.requests / outcome.seconds:,.0f}" if outcome.seconds else "-",
             f"{outcome.warm_mib:.0f} to {outcome.final_mib:.0f}",
             f"{outcome.slowest:.2f}",
@@ -56,7 +65,3 @@ def table(outcomes: Iterable[Outcome]) -> str:
         for outcome in outcomes
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _by_count(entry: tuple[str, int]) -> int:
-    return -entry[1]

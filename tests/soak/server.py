@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fuzz.server import ENVIRONMENT
 
 from ostinato_bench.metrics import Metrics
 
@@ -26,6 +29,10 @@ GAUGES = (
 FLAGS = ("--port", "0", "--metrics-port", "0", "--json", "--log-level", "warning", "--model-control", "explicit")
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.1
+
+OPEN = ("01", "08")
+"""States of a connection whose end the server still has: ESTABLISHED and CLOSE_WAIT."""
+
 STOP_SECONDS = 60.0
 
 
@@ -111,8 +118,9 @@ class SoakedServer:
     def _connections(self) -> int:
         """Connections that clients have open to its gRPC port."""
         port = f"{int(self.target.rpartition(':')[2]):04X}"
-        rows = [line.split() for line in Path(f"/proc/{self.process.pid}/net/tcp").read_text().splitlines()[1:]]
-        return sum(row[1].endswith(f":{port}") and row[3] in ("01", "08") for row in rows)  # ESTABLISHED, CLOSE_WAIT
+        tables = [Path(f"/proc/{self.process.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+        rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+        return sum(row[1].endswith(f":{port}") and row[3] in OPEN for row in rows)
 
     def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -144,6 +152,7 @@ def soaked_server(repository: Path, folder: Path, *flags: str) -> Iterator[Soake
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            env={**os.environ, **ENVIRONMENT},
         )
     assert process.stdout is not None
     try:

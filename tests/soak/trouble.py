@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import grpc
-from tests.soak.clients import FAST_OPTIONS, Clients
+from tests.soak.clients import CALL_SECONDS, FAST_OPTIONS, Clients
 
 from ostinato.v1 import generation_pb2, models_pb2
 from ostinato.v1.models_pb2_grpc import ModelServiceStub
@@ -16,6 +17,8 @@ from ostinato.v1.models_pb2_grpc import ModelServiceStub
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HALF_OPEN = 20
 """Connections that stand and do nothing, at any time."""
+
+RETRY_SECONDS = 0.5
 
 STORM = 40
 """Connections that come at once."""
@@ -126,9 +129,24 @@ async def settle(target: str) -> None:
 
 async def load(channel: grpc.aio.Channel, model: str, version: int | None) -> None:
     """Loads a model's version."""
-    await ModelServiceStub(channel).LoadModel(models_pb2.LoadModelRequest(model=model, version=version), timeout=60)
+    request = models_pb2.LoadModelRequest(model=model, version=version)
+    await _admitted(lambda: ModelServiceStub(channel).LoadModel(request, timeout=CALL_SECONDS))
 
 
 async def unload(channel: grpc.aio.Channel, model: str, version: int | None) -> None:
     """Unloads a model's version, or all of them."""
-    await ModelServiceStub(channel).UnloadModel(models_pb2.UnloadModelRequest(model=model, version=version), timeout=60)
+    request = models_pb2.UnloadModelRequest(model=model, version=version)
+    await _admitted(lambda: ModelServiceStub(channel).UnloadModel(request, timeout=CALL_SECONDS))
+
+
+async def _admitted(call: Callable[[], Awaitable[object]]) -> None:
+    """Makes a call again until it is let in: all clients here are one caller, and its calls are bounded."""
+    while True:
+        try:
+            await call()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
