@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ PLAN = Plan(seconds=4.0, warm_up_seconds=2.0, calibration_seconds=1.0, load=0.3,
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("OSTINATO_SOAK"), reason="OSTINATO_SOAK=1 runs it; not steady on a busy machine")
 async def test_server_holds_nothing_after_load_and_trouble_and_every_finished_answer_is_right(tmp_path: Path) -> None:
     repository = build_tiny_repository(tmp_path / "repository")
     build_tiny_version(repository, "generation", 2)
