@@ -20,8 +20,8 @@ from ostinato_bench.fleet import Fleet, fleet
 from ostinato_bench.generator import Load
 from ostinato_bench.gpu_lines import Line, Measured, lines
 from ostinato_bench.metrics import Metrics
-from ostinato_bench.micro import default_repository
 from ostinato_bench.report import document, plain_table, publish
+from ostinato_bench.repository import repository_option
 from ostinato_bench.served import served
 from ostinato_bench.statistics import Result
 from ostinato_bench.table_steps import time_table
@@ -154,19 +154,12 @@ def _verdict(line: Line) -> str:
 
 
 @click.command()
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path),
-    envvar="OSTINATO_REPOSITORY",
-    show_envvar=True,
-    metavar="DIR",
-    help="Folder of the model bundles.  [default: repository/, else models/pretrained]",
-)
+@repository_option
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True, help="A load.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, allow_dash=True), help="Write all figures; - prints them."
 )
-def main(repository: Path | None, seconds: float, json_path: Path | None) -> None:
+def main(repository: Path, seconds: float, json_path: Path | None) -> None:
     """Measure the server on a GPU against the goals that it has."""
     usable = cuda_runtimes()
     if not usable:
@@ -174,7 +167,7 @@ def main(repository: Path | None, seconds: float, json_path: Path | None) -> Non
             "bench-gpu needs a CUDA device, and a CUDA build of torch or onnxruntime-gpu that sees it; neither does "
             "here (docs/gpu.md says how to install them)"
         )
-    plan = Plan(repository=repository or default_repository(), seconds=seconds)
+    plan = Plan(repository=repository, seconds=seconds)
     try:
         if wanting := missing(plan.repository):
             raise click.ClickException(wanting)

@@ -26,6 +26,7 @@ from rich.table import Table
 
 from ostinato_bench.alone import WARM_UP, open_alone, runs
 from ostinato_bench.peaks import find_products, peak
+from ostinato_bench.repository import repository_option
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph, discover, open_bundle
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -160,28 +161,15 @@ def find_cases(repository: Path, batches: tuple[int, ...]) -> list[Case]:
     ]
 
 
-def default_repository() -> Path:
-    """``repository/`` where it was derived, else the shipped bundles."""
-    derived = Path("repository")
-    return derived if derived.is_dir() else Path("models/pretrained")
-
-
 @click.command()
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path),
-    envvar="OSTINATO_REPOSITORY",
-    show_envvar=True,
-    metavar="DIR",
-    help="Folder of the model bundles.  [default: repository/, else models/pretrained]",
-)
+@repository_option
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True, help="A case.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a step may use.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-def main(repository: Path | None, seconds: float, threads: int, as_json: bool) -> None:
+def main(repository: Path, seconds: float, threads: int, as_json: bool) -> None:
     """Time single steps of every ONNX graph at batch 1 to 256."""
     try:
-        cases = find_cases(repository or default_repository(), BATCHES)
+        cases = find_cases(repository, BATCHES)
     except BundleError as error:
         raise click.ClickException(str(error)) from error
     console = Console(stderr=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ostinato_server.engine.fault import Fault
+from ostinato_server.engine.fault import LASTING, Fault
 from ostinato_server.gap_histogram import GapHistogram
 
 TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
@@ -119,7 +119,7 @@ class ServerMetrics:
         self.changes.labels(info.model, "loaded").inc()
         for change in ("unloaded", "refused"):  # a series that begins above 0 has no rate
             self.changes.labels(info.model, change)
-        for fault in (Fault.STALLED, Fault.FAULTY, Fault.ENDED):  # seen to be 0 before it ever is not
+        for fault in LASTING:  # seen to be 0 before it ever is not
             self.unhealthy.labels(info.model, fault)
         self.draining.labels(info.model)
 

@@ -20,6 +20,7 @@ import pytest
 from onnx import TensorProto, helper
 from tests.bundles import build_tiny_version
 from tests.e2e.conftest import OSTINATO, ServerProcess, start_server, stop_server
+from tests.streams import read_all, text, under_way
 
 from ostinato.v1 import models_pb2, models_pb2_grpc
 from ostinato_client import AsyncClient, Client
@@ -61,38 +62,20 @@ async def test_sigterm_under_load_ends_streams_in_the_grace_period_and_the_other
     repository: Path, tmp_path: Path
 ) -> None:
     streams, characters = 32, 2000
-    begun = asyncio.Event()
-    started = 0
-
-    async def read(client: AsyncClient, seed: int) -> str:
-        nonlocal started
-        texts: list[str] = []
-        async with client.generate("The cat", max_chars=characters, seed=seed) as stream:
-            async for chunk in stream:
-                if not texts:
-                    started += 1
-                    if started == streams:
-                        begun.set()
-                texts.append(chunk.text)
-        return "".join(texts)
-
     server = await asyncio.to_thread(start_server, repository, tmp_path / "first.log", "--grace", "0.05")
     port = server.target.rpartition(":")[2]
     async with AsyncClient(server.target, timeout=SECONDS) as client:
-        tasks = [asyncio.create_task(read(client, seed)) for seed in range(streams)]
-        await begun.wait()
+        tasks = await under_way(client, "The cat", streams, max_chars=characters)
         assert await asyncio.to_thread(stop_server, server) == 0
         unfinished = sum(not task.done() for task in tasks)
         again = await asyncio.to_thread(start_server, repository, tmp_path / "second.log", "--port", port)
         try:
             broken = await asyncio.gather(*tasks)
-            whole = await asyncio.gather(
-                *(client.generate("The cat", max_chars=characters, seed=seed).text() for seed in range(streams))
-            )
+            whole = await read_all(client, "The cat", streams, max_chars=characters)
         finally:
             assert await asyncio.to_thread(stop_server, again) == 0
     assert unfinished > 0
-    assert broken == whole
+    assert [*map(text, broken)] == [*map(text, whole)]
     log = (tmp_path / "first.log").read_text()
     assert "UNAVAILABLE" in log
     assert "CANCELLED" not in log

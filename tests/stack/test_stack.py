@@ -18,6 +18,7 @@ import pytest
 from tests.deployed import rules
 from tests.stack.conftest import START_SECONDS, target
 from tests.stack.engine import Stack
+from tests.streams import read_all, text, under_way
 
 from ostinato_client import AsyncClient, Client
 
@@ -179,32 +180,17 @@ class Disturbed:
 
 async def under_streams(stack: Stack, disturb: Callable[[], object], *, resume: bool) -> Disturbed:
     """Disturbs the server once every stream has brought something, starts it again, and reads all to their ends."""
-    begun = asyncio.Event()
-    running = 0
-
-    async def read(client: AsyncClient, seed: int) -> str:
-        nonlocal running
-        texts: list[str] = []
-        async with client.generate("ROMEO:", max_chars=CHARACTERS, seed=seed, resume=resume) as stream:
-            async for chunk in stream:
-                if not texts:
-                    running += 1
-                    if running == STREAMS:
-                        begun.set()
-                texts.append(chunk.text)
-        return "".join(texts)
-
     async with AsyncClient(target(stack), timeout=CALL_SECONDS) as client:
-        streams = [asyncio.create_task(read(client, seed)) for seed in range(STREAMS)]
-        await asyncio.wait_for(begun.wait(), CALL_SECONDS)
+        asked = {"max_chars": CHARACTERS, "resume": resume}
+        streams = await asyncio.wait_for(under_way(client, "ROMEO:", STREAMS, **asked), CALL_SECONDS)
         met = sum(not stream.done() for stream in streams)
         await asyncio.to_thread(disturb)
         broken = sum(not stream.done() for stream in streams)
         await asyncio.to_thread(stack.project, "start", "server")
         texts = await asyncio.gather(*streams)
         await client.wait_until_ready(timeout=START_SECONDS)
-        references = await asyncio.gather(*(read(client, seed) for seed in range(STREAMS)))
-    return Disturbed(texts, references, met, broken)
+        references = await read_all(client, "ROMEO:", STREAMS, **asked)
+    return Disturbed([*map(text, texts)], [*map(text, references)], met, broken)
 
 
 async def test_container_killed_under_streams_and_started_again_changes_no_character(stack: Stack) -> None:

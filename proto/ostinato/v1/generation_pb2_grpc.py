@@ -57,7 +57,7 @@ class GenerationServiceServicer:
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-        UNAVAILABLE: the server is draining.
+        UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,7 +78,8 @@ class GenerationServiceServicer:
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
         DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
-        longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+        longer than it may. UNAVAILABLE: the server is draining (a turn that runs is answered first),
+        or the model's engine cannot work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

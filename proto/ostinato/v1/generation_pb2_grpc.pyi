@@ -39,7 +39,7 @@ class GenerationServiceStub:
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-    UNAVAILABLE: the server is draining.
+    UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
     GenerateSession: _grpc.StreamStreamMultiCallable[_generation_pb2.GenerateSessionRequest, _generation_pb2.GenerateSessionResponse]
     """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
@@ -56,7 +56,8 @@ class GenerationServiceStub:
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
     DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
-    longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+    longer than it may. UNAVAILABLE: the server is draining (a turn that runs is answered first),
+    or the model's engine cannot work.
     """
 
 @_typing.type_check_only
@@ -70,7 +71,7 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-    UNAVAILABLE: the server is draining.
+    UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
     GenerateSession: _aio.StreamStreamMultiCallable[_generation_pb2.GenerateSessionRequest, _generation_pb2.GenerateSessionResponse]  # type: ignore[assignment]
     """Holds a session: the client feeds text and has it continued, turn by turn, and each turn goes on from the model's
@@ -87,7 +88,8 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
     DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
-    longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+    longer than it may. UNAVAILABLE: the server is draining (a turn that runs is answered first),
+    or the model's engine cannot work.
     """
 
 class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,7 +106,7 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-        UNAVAILABLE: the server is draining.
+        UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +129,8 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).
         DEADLINE_EXCEEDED: no turn came for longer than the server waits (ErrorInfo.reason SESSION_EXPIRED), or a turn took
-        longer than it may. UNAVAILABLE: the server is draining; a turn that runs is answered first.
+        longer than it may. UNAVAILABLE: the server is draining (a turn that runs is answered first),
+        or the model's engine cannot work.
         """
 
 def add_GenerationServiceServicer_to_server(servicer: GenerationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

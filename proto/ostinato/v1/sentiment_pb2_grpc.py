@@ -90,7 +90,7 @@ class SentimentServiceServicer:
 
         INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
         sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
-        SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+        SESSION_EXPIRED). UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

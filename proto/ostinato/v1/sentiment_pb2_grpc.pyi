@@ -48,7 +48,7 @@ class SentimentServiceStub:
 
     INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
     sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
-    SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+    SESSION_EXPIRED). UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
 
 @_typing.type_check_only
@@ -71,7 +71,7 @@ class SentimentServiceAsyncStub(SentimentServiceStub):
 
     INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
     sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
-    SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+    SESSION_EXPIRED). UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
 
 class SentimentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -115,7 +115,7 @@ class SentimentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: a field is out of its limits, or the text has become too long. RESOURCE_EXHAUSTED: too many
         sessions are open. DEADLINE_EXCEEDED: no change came for longer than the server waits (ErrorInfo.reason
-        SESSION_EXPIRED). UNAVAILABLE: the server is draining.
+        SESSION_EXPIRED). UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
 
 def add_SentimentServiceServicer_to_server(servicer: SentimentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

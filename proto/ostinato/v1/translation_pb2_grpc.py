@@ -53,7 +53,7 @@ class TranslationServiceServicer:
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-        UNAVAILABLE: the server is draining.
+        UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,7 @@ class TranslationServiceStub:
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-    UNAVAILABLE: the server is draining.
+    UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
 
 @_typing.type_check_only
@@ -55,7 +55,7 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-    UNAVAILABLE: the server is draining.
+    UNAVAILABLE: the server is draining, or the model's engine cannot work.
     """
 
 class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -73,7 +73,7 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
-        UNAVAILABLE: the server is draining.
+        UNAVAILABLE: the server is draining, or the model's engine cannot work.
         """
 
 def add_TranslationServiceServicer_to_server(servicer: TranslationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

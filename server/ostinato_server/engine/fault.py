@@ -22,3 +22,7 @@ class Fault(StrEnum):
 
     ENDED = "ended"
     """The engine's thread is gone."""
+
+
+LASTING = (Fault.STALLED, Fault.FAULTY, Fault.ENDED)
+"""Those that keep an engine from its work."""
