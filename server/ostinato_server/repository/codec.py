@@ -8,8 +8,8 @@ from tokenizers.decoders import DecodeStream
 from ostinato_bundle import TokenizerFacts
 from ostinato_server.engine.sequence import Detokenizer
 
-UNLIKELY = "\U0010fffd"
-"""A character that no vocabulary has."""
+_STRANGE = ("\U0010fffd", "that is not in its vocabulary")
+"""A character that no vocabulary has, and how it is told of."""
 
 
 class TextCodec:
@@ -20,7 +20,7 @@ class TextCodec:
         facts: What the manifest says of it.
 
     Raises:
-        ValueError: It has a token that is not in the model's vocabulary, or none for what is not in its own.
+        ValueError: It has a token that is not in the model's vocabulary, or fails on text that a request may have.
     """
 
     def __init__(self, content: bytes, facts: TokenizerFacts) -> None:
@@ -37,8 +37,7 @@ class TextCodec:
             else None
         )
         self._alphabet = frozenset(self._characters or ()) if facts.unknown_id is None else None
-        if not self._alphabet:  # all others are sent only what they have
-            self._encodes_what_it_does_not_know()
+        self._try_to_encode()
 
         self.longest_piece = max(map(len, self._pieces), default=1)
         """Characters of the longest token."""
@@ -67,12 +66,17 @@ class TextCodec:
         """The token that stands for what is not in the vocabulary."""
         return None if self.facts.unknown_id is None else self._pieces[self.facts.unknown_id]
 
-    def _encodes_what_it_does_not_know(self) -> None:
-        """Fails now rather than in a request: the library looks for the unknown token when it needs it."""
+    def _try_to_encode(self) -> None:
+        """Fails now rather than in a request: the library looks for the unknown token when it needs it.
+
+        It needs it for what is not in the vocabulary; and, where a request may have that only which is, for words of
+        characters that the tokenizer does not take apart.
+        """
+        text, which = ("".join(sorted(self._alphabet)), "of its own characters") if self._alphabet else _STRANGE
         try:
-            self.encode(UNLIKELY)
+            self.encode(text)
         except Exception as error:  # the library has no error of its own
-            raise ValueError(f"it fails on text that is not in its vocabulary: {error}") from error
+            raise ValueError(f"it fails on text {which}: {error}") from error
 
     def _readable(self, token_id: int, special: set[int | None]) -> str:
         if token_id in special or self.facts.kind != "subword":

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.bundles import build_tiny_bundle
+from tokenizers.pre_tokenizers import Whitespace
 
 from ostinato_bundle import TokenizerFacts, open_bundle
 from ostinato_bundle.manifest import Task
@@ -57,6 +58,15 @@ def test_tokenizer_whose_unknown_token_is_not_its_own_is_refused(tmp_path: Path)
     character_tokenizer({"<unk>": 0, "a": 1}, "<none>").save(str(tmp_path / "tokenizer.json"))
     facts = TokenizerFacts(kind="character", vocabulary_size=2, unknown_id=0)
     with pytest.raises(ValueError, match="fails on text that is not in its vocabulary"):
+        TextCodec((tmp_path / "tokenizer.json").read_bytes(), facts)
+
+
+def test_tokenizer_that_does_not_take_words_of_its_characters_apart_is_refused(tmp_path: Path) -> None:
+    tokenizer = character_tokenizer({"a": 0, "b": 1}, None)
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    facts = TokenizerFacts(kind="character", vocabulary_size=2)
+    with pytest.raises(ValueError, match="fails on text of its own characters"):
         TextCodec((tmp_path / "tokenizer.json").read_bytes(), facts)
 
 
