@@ -187,6 +187,12 @@ def load_model(request: models_pb2.LoadModelRequest, context: grpc.ServicerConte
     return models_pb2.LoadModelResponse(models=[char_lm()])
 
 
+def end_at_a_turn(requests: Iterator[Any], _: Any) -> Iterator[Any]:
+    """Ends without an answer, and not before a turn was read: else grpc.aio may lose the status (grpc/grpc#36066)."""
+    any(request.HasField("turn") for request in requests)
+    return iter(())
+
+
 class FakeServer(
     generation_pb2_grpc.GenerationServiceServicer,
     sentiment_pb2_grpc.SentimentServiceServicer,
@@ -205,7 +211,7 @@ class FakeServer(
         self.requests: list[Any] = []
         self.attempts = 0
         self.generate: Handler = echo
-        self.generate_session: Handler = lambda _, __: iter(())
+        self.generate_session: Handler = end_at_a_turn
         self.classify_incremental: Handler = lambda _, __: iter(())
         self.classify: Handler = lambda request, _: sentiment_pb2.ClassifyResponse(
             score=score(request.text, trace=request.include_trace)
