@@ -7,7 +7,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
 """Where the shipped bundles are in a checkout."""
 
-_DEFAULTS = {field.name: field.default for field in fields(ServerConfig)}
+_DEFAULTS = {
+    field.name: field.default if field.default_factory is MISSING else field.default_factory()
+    for field in fields(ServerConfig)
+}
 
 
 def _option(
@@ -74,7 +77,7 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 )
 @_option("--max-concurrency", "max_concurrency", click.IntRange(1, 4096), "Streams that one model advances together.")
 @_option("--max-queue", "max_queue", click.IntRange(0, 1_000_000), "Requests that may wait for a slot, per model.")
-@_option("--threads", "threads", click.IntRange(1, 1024), "Threads that one step may use.")
+@_option("--threads", "threads", click.IntRange(1, 1024), "Threads that share the rows of a step.")
 @_option(
     "--window",
     "window",

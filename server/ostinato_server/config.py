@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
 from ostinato_server.repository.remote_url import RemoteUrl
 from ostinato_server.repository.versions import read_policies
+
+MOST_DEFAULT_THREADS = 2
+"""What was measured to serve more than one; of more threads nothing is known."""
+
+
+def default_threads() -> int:
+    """As many threads as this process has cores, up to `MOST_DEFAULT_THREADS`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_DEFAULT_THREADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +34,7 @@ class ServerConfig:
         runtime: ``auto``, ``onnx``, ``onnx-int8`` or ``torchscript``.
         max_concurrency: Streams that one model advances together.
         max_queue: Requests that may wait for a slot, per model, before new ones are refused.
-        threads: Threads that one step may use.
+        threads: Threads that share the rows of a step; 2 by default where there are as many cores.
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
@@ -59,7 +69,7 @@ class ServerConfig:
     runtime: str = "auto"
     max_concurrency: int = 64
     max_queue: int = 1024
-    threads: int = 1
+    threads: int = field(default_factory=default_threads)
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0

@@ -23,7 +23,7 @@ from ostinato_server.errors import DeadlineExpired, EngineFault
 LONGEST_RUN = 16
 """Steps in a row that nobody looks at; a stream that ends among them takes its row through the rest in vain."""
 
-LONGEST_WAIT = 5e-3
+LONGEST_WAIT = 10e-3
 """Seconds that a run of several steps is meant to take at most: a newcomer, and a slot given up, wait for its end."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +17,18 @@ from ostinato_server.runtime.external_data import self_contained
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.multi_step import FIRST, LAST, LOGPROBS, TOKENS, UNIFORMS, several_steps
 from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState, HostState, Place, StateBuffers, place
+from ostinato_server.runtime.row_threads import Part, RowThreads
 from ostinato_server.runtime.signature import Declared, difference
 from ostinato_server.runtime.stepwise import step_by_step
 
 MOST_BINDINGS = 512
 """Sizes of runs whose buffers are kept, a few kilobytes each."""
+
+LEAST_RUN_ROWS, LEAST_STEP_ROWS = 4, 8
+"""Rows that are worth a thread in a run of several steps, and in a single one: to hand them over costs as much."""
+
+LEAST_TEXTS = 16
+"""Texts that are worth one: where there are many, so are calls, and the event loop needs a core to take them."""
 
 _DTYPES: Mapping[str, type[np.float32 | np.int64]] = {"float32": np.float32, "int64": np.int64}
 _NAMES: Mapping[str, str] = {"tensor(float)": "float32", "tensor(int64)": "int64"}
@@ -48,16 +56,17 @@ class OnnxBackend:
         self.device = device
         self._bundle = bundle
         self._artifact = artifact
-        self._threads = threads
+        self._threads = RowThreads(threads if device == "cpu" else 1)
 
     def graph(self, name: str) -> OnnxGraph:
         """Opens a graph that keeps nothing between calls."""
-        return OnnxGraph(self._session(name))
+        return OnnxGraph(self._session(name), self._threads)
 
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams."""
         graph = self._bundle.manifest.graphs[name]
-        return OnnxStepTable(self._session(name), self._multi_step(name, graph), graph, capacity, self.device)
+        session, multi_step = self._session(name), self._multi_step(name, graph)
+        return OnnxStepTable(session, multi_step, graph, capacity, self.device, self._threads)
 
     def _multi_step(self, name: str, graph: Graph) -> onnxruntime.InferenceSession | None:
         """The graph of several steps in one run, where it is one that samples on nothing but its state."""
@@ -65,11 +74,11 @@ class OnnxBackend:
             return None
         path = self._bundle.graph_path(name, self._artifact)
         content = several_steps(read_graph(self._bundle, path), [tensor.name for tensor in graph.state])
-        return _open(path, content, self.device, self._threads)
+        return self._open(path, content)
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
         path, graph = self._bundle.graph_path(name, self._artifact), self._bundle.manifest.graphs[name]
-        session = open_session(self._bundle, path, self.device, self._threads)
+        session = self._open(path, read_graph(self._bundle, path))
         for what, found, listed in (
             ("inputs", session.get_inputs(), graph.inputs),
             ("outputs", session.get_outputs(), graph.outputs),
@@ -79,22 +88,8 @@ class OnnxBackend:
                 raise BundleError(path, wrong)
         return session
 
-
-def open_session(bundle: Bundle, path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """Opens an ONNX file of a bundle.
-
-    The runtime is given verified bytes and no file.
-
-    Args:
-        bundle: The bundle.
-        path: The file.
-        device: ``cpu`` or ``cuda``.
-        threads: Threads that one run may use.
-
-    Raises:
-        BundleError: It is no ONNX graph, or keeps tensors in files that the manifest does not list.
-    """
-    return _open(path, read_graph(bundle, path), device, threads)
+    def _open(self, path: Path, content: bytes) -> onnxruntime.InferenceSession:
+        return _open(path, content, self.device, shared=self._threads.count > 1)
 
 
 def read_graph(bundle: Bundle, path: Path) -> bytes:
@@ -115,14 +110,22 @@ def read_graph(bundle: Bundle, path: Path) -> bytes:
         raise BundleError(path, f"is no ONNX graph: {error}") from error
 
 
-def _open(path: Path, content: bytes, device: str, threads: int) -> onnxruntime.InferenceSession:
+def _open(path: Path, content: bytes, device: str, *, shared: bool) -> onnxruntime.InferenceSession:
+    """Opens a graph; the runtime is given verified bytes and no file.
+
+    Args:
+        path: Where the graph is from.
+        content: The graph.
+        device: ``cpu`` or ``cuda``.
+        shared: Whether several threads run it at once.
+    """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # Its arena has one lock: small operations of two threads then take longer than one after the other.
+    options.enable_cpu_mem_arena = not shared
+    options.intra_op_num_threads = 1  # `RowThreads` has the others
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
-    # Spinning threads would take the core that the event loop needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=_PROVIDERS[device])
@@ -140,20 +143,35 @@ def _open(path: Path, content: bytes, device: str, threads: int) -> onnxruntime.
 
 
 class OnnxGraph:
-    """A graph that keeps nothing between calls."""
+    """A graph that keeps nothing between calls.
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    Args:
+        session: The graph.
+        threads: Take the rows through it.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, threads: RowThreads) -> None:
         self._session = session
+        self._threads = threads
         self._outputs = [output.name for output in session.get_outputs()]
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs the graph once."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+        (count,) = {len(array) for array in inputs.values()}
+        found = self._threads.run(
+            [
+                partial(self._session.run, self._outputs, {name: array[part.rows] for name, array in inputs.items()})
+                for part in self._threads.parts(count, LEAST_TEXTS)
+            ]
+        )
+        arrays = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        return dict(zip(self._outputs, arrays, strict=True))
 
 
 class _Run(NamedTuple):
-    """Buffers of a run of several steps, bound to the graph."""
+    """Buffers of some rows' run of several steps, bound to the graph."""
 
+    part: Part
     binding: onnxruntime.IOBinding
     uniforms: FloatArray
     tokens: Array
@@ -173,6 +191,7 @@ class OnnxStepTable:
         graph: What it takes and gives.
         capacity: Rows.
         device: Where state and memory lie.
+        threads: Take the rows through a step.
         state: Holds the state; made for the device if not given.
     """
 
@@ -183,10 +202,12 @@ class OnnxStepTable:
         graph: Graph,
         capacity: int,
         device: str,
+        threads: RowThreads,
         state: StateBuffers | None = None,
     ) -> None:
         self.capacity = capacity
         self._device = device
+        self._threads = threads
         self._session = session
         self._multi_step = multi_step
         self._state_names = tuple(tensor.name for tensor in graph.state)
@@ -203,8 +224,8 @@ class OnnxStepTable:
             if tensor.name not in special
         }
         self._result_tensors = tuple(tensor for tensor in graph.outputs if not tensor.name.startswith("next_state_"))
-        self._runs: dict[tuple[int, int, int], _Run] = {}
-        self._bindings: dict[tuple[int, int], tuple[onnxruntime.IOBinding, dict[str, Array]]] = {}
+        self._runs: dict[tuple[int, int, int], list[_Run]] = {}
+        self._bindings: dict[tuple[int, int], tuple[list[onnxruntime.IOBinding], dict[str, Array]]] = {}
 
     def write(self, row: int, state: Sequence[FloatArray], memory: Sequence[FloatArray] = ()) -> None:
         """Puts a stream into a row."""
@@ -241,8 +262,8 @@ class OnnxStepTable:
         self._state.settle()
         if self._memory_changed:
             self._settle_memory()
-        binding, results = self._bindings.get((count, self._state.side)) or self._bind(count)
-        self._session.run_with_iobinding(binding)
+        bindings, results = self._bindings.get((count, self._state.side)) or self._bind(count)
+        self._threads.run([partial(self._session.run_with_iobinding, binding) for binding in bindings])
         self._state.turn()
         return results
 
@@ -252,16 +273,22 @@ class OnnxStepTable:
             return step_by_step(self, count, uniforms)
         self._state.settle()
         key = (count, len(uniforms), self._state.side)
-        run = self._runs.get(key)
-        if run is None:
+        runs = self._runs.get(key)
+        if runs is None:
             if len(self._runs) >= MOST_BINDINGS:
                 self._runs.clear()
-            run = self._runs[key] = self._bind_run(self._multi_step, count, len(uniforms))
-        run.uniforms[:] = uniforms
-        self._multi_step.run_with_iobinding(run.binding)
+            parts = self._threads.parts(count, LEAST_RUN_ROWS)
+            runs = self._runs[key] = [self._bind_run(self._multi_step, part, len(uniforms)) for part in parts]
+        for run in runs:
+            run.uniforms[:] = uniforms[:, run.part.rows]
+        self._threads.run([partial(self._multi_step.run_with_iobinding, run.binding) for run in runs])
         self._state.turn()
-        self.columns["token"][:count] = run.tokens[-1]
-        return run.tokens, run.logprobs
+        tokens, logprobs = runs[0].tokens, runs[0].logprobs
+        if len(runs) > 1:
+            tokens = np.concatenate([run.tokens for run in runs], axis=1)
+            logprobs = np.concatenate([run.logprobs for run in runs], axis=1)
+        self.columns["token"][:count] = tokens[-1]
+        return tokens, logprobs
 
     def broken(self, count: int) -> Collection[int]:
         """Rows whose state is not finite, in the one state tensor that it is the turn to look at.
@@ -275,33 +302,40 @@ class OnnxStepTable:
         finite = np.isfinite(self._state.seen()[self._looked_at][:count])
         return () if finite.all() else np.flatnonzero(~finite.reshape(count, -1).all(axis=1)).tolist()
 
-    def _bind_run(self, session: onnxruntime.InferenceSession, count: int, steps: int) -> _Run:
+    def _bind_run(self, session: onnxruntime.InferenceSession, part: Part, steps: int) -> _Run:
+        shape = (steps, part.stop - part.start)
         run = _Run(
+            part,
             session.io_binding(),
-            np.zeros((steps, count), np.float32),
-            np.zeros((steps, count), np.int64),
-            np.zeros((steps, count), np.float32),
+            np.zeros(shape, np.float32),
+            np.zeros(shape, np.int64),
+            np.zeros(shape, np.float32),
         )
         given = {name: place(column) for name, column in self.columns.items() if name not in ("token", "uniform")}
         given |= {FIRST + name: where for name, where in self._states(self._state.side).items()}
         given[FIRST + "token"] = place(self.columns["token"])
         following = {LAST + name: where for name, where in self._states(self._state.side ^ 1).items()}
-        _bind_rows(run.binding, count, given, following)
-        _bind_rows(run.binding, steps, {UNIFORMS: place(run.uniforms)}, _places(run.tokens, run.logprobs))
+        _bind_rows(run.binding, part, given, following)
+        drawn = {TOKENS: place(run.tokens), LOGPROBS: place(run.logprobs)}
+        _bind_rows(run.binding, Part(0, steps), {UNIFORMS: place(run.uniforms)}, drawn)
         return run
 
-    def _bind(self, count: int) -> tuple[onnxruntime.IOBinding, dict[str, Array]]:
-        binding = self._session.io_binding()
+    def _bind(self, count: int) -> tuple[list[onnxruntime.IOBinding], dict[str, Array]]:
         columns = {name: place(column) for name, column in self.columns.items()}
         following = {f"next_{name}": where for name, where in self._states(self._state.side ^ 1).items()}
         results: dict[str, Array] = {}
         for tensor in self._result_tensors:
             shape = tuple(self._memory.source if size < 0 and self._memory else size for size in tensor.shape[1:])
             results[tensor.name] = np.zeros((count, *shape), _DTYPES[tensor.data_type])
+        inputs = {**self._states(self._state.side), **columns, **self._memories()}
         outputs = following | {name: place(array) for name, array in results.items()}
-        _bind_rows(binding, count, {**self._states(self._state.side), **columns, **self._memories()}, outputs)
-        self._bindings[count, self._state.side] = binding, results
-        return binding, results
+        bindings = []
+        for part in self._threads.parts(count, LEAST_STEP_ROWS):
+            binding = self._session.io_binding()
+            _bind_rows(binding, part, inputs, outputs)
+            bindings.append(binding)
+        self._bindings[count, self._state.side] = bindings, results
+        return bindings, results
 
     def _states(self, side: int) -> dict[str, Place]:
         return dict(zip(self._state_names, self._state.places(side), strict=True))
@@ -322,15 +356,12 @@ class OnnxStepTable:
         self._memory_changed = False
 
 
-def _places(tokens: Array, logprobs: Array) -> dict[str, Place]:
-    return {TOKENS: place(tokens), LOGPROBS: place(logprobs)}
-
-
 def _bind_rows(
-    binding: onnxruntime.IOBinding, count: int, inputs: Mapping[str, Place], outputs: Mapping[str, Place]
+    binding: onnxruntime.IOBinding, rows: Part, inputs: Mapping[str, Place], outputs: Mapping[str, Place]
 ) -> None:
-    """Binds the first rows of buffers."""
+    """Binds some rows of buffers."""
+    count = rows.stop - rows.start
     for name, where in inputs.items():
-        binding.bind_input(name, where.device, 0, where.dtype, (count, *where.row), where.address)
+        binding.bind_input(name, where.device, 0, where.dtype, (count, *where.row), where.at(rows.start))
     for name, where in outputs.items():
-        binding.bind_output(name, where.device, 0, where.dtype, (count, *where.row), where.address)
+        binding.bind_output(name, where.device, 0, where.dtype, (count, *where.row), where.at(rows.start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +26,10 @@ class Place(NamedTuple):
     address: int
     dtype: type[Any]
     row: tuple[int, ...]
+
+    def at(self, row: int) -> int:
+        """Address of the first number of a row."""
+        return self.address + row * math.prod(self.row) * np.dtype(self.dtype).itemsize
 
 
 def place(array: Array) -> Place:

@@ -16,6 +16,7 @@ from ostinato_server.runtime import onnx as runtime
 from ostinato_server.runtime import select
 from ostinato_server.runtime.onnx import OnnxBackend, OnnxStepTable
 from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState
+from ostinato_server.runtime.row_threads import RowThreads
 from ostinato_server.runtime.select import open_backend
 
 CAPACITY = 4
@@ -50,7 +51,8 @@ def generation(repository: Path) -> Bundle:
 def table_with(bundle: Bundle, state: DeviceState | None) -> OnnxStepTable:
     backend = OnnxBackend(bundle, "onnx", "cpu", 1)
     graph = bundle.manifest.graphs["step"]
-    return OnnxStepTable(backend._session("step"), backend._multi_step("step", graph), graph, CAPACITY, "cpu", state)
+    session, multi_step = backend._session("step"), backend._multi_step("step", graph)
+    return OnnxStepTable(session, multi_step, graph, CAPACITY, "cpu", RowThreads(1), state)
 
 
 def held(state: DeviceState, side: int) -> list[Any]:
@@ -133,7 +135,7 @@ def test_memory_is_the_same_wherever_it_lies(repository: Path, monkeypatch: pyte
     given = []
     for device in ("cpu", "elsewhere"):
         state = DeviceState([tensor.shape[1:] for tensor in graph.state], CAPACITY, "cpu")
-        table = OnnxStepTable(session, None, graph, CAPACITY, device, state)
+        table = OnnxStepTable(session, None, graph, CAPACITY, device, RowThreads(1), state)
         found = []
         for row, source in enumerate(sources):
             table.write(row, (), source)

@@ -27,7 +27,7 @@ from ostinato_server.runtime.select import open_backend
 
 ARTIFACTS: tuple[Artifact, ...] = ("onnx-int8", "onnx", "torchscript")
 SOME = (2, 3, 5, 8, 17, 36)
-FEW = (2, 3, 9, 18)
+FEW = (2, 3, 9, 33)
 
 Given = Callable[[Sequence[int]], list[Row]]
 
