@@ -73,9 +73,14 @@ proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
 bench-micro: $(EVERYTHING)  ## Time single steps of every runtime
 	@$(BIN)/python -m ostinato_bench.micro
 
+.PHONY: bench-goals
+bench-goals: $(EVERYTHING)  ## Measure the server against its goals: every runtime of the CPU, two threads and one
+	@test -d repository || $(MAKE) bundles
+	@$(BIN)/python -m ostinato_bench.goals
+
 .PHONY: bench-gpu
-bench-gpu: $(EVERYTHING)  ## Measure the server on a GPU against its goals; says so where there is no CUDA
-	@$(BIN)/python -m ostinato_bench.gpu
+bench-gpu: $(EVERYTHING)  ## The same on a GPU; says so where there is no CUDA
+	@$(BIN)/python -m ostinato_bench.goals --device cuda
 
 .PHONY: bench-peers
 bench-peers: $(EVERYTHING)  ## Compare with other servers (PEERS="litserve triton" for some) into docs/benchmarks.md

@@ -1,4 +1,4 @@
-"""The server's own step table with nothing beside it: what its engine can hope for at most on a device."""
+"""The server's own step table with nothing beside it: what its engine can hope for at most."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TableSteps:
 
 
 def time_table(
-    bundle: Bundle, device: str, runtime: str, batches: tuple[int, ...], seconds: float
+    bundle: Bundle, device: str, runtime: str, threads: int, batches: tuple[int, ...], seconds: float
 ) -> dict[int, TableSteps]:
     """Times a bundle's step table at some batch sizes, for so many seconds each.
 
@@ -47,7 +47,7 @@ def time_table(
         StartupError: The runtime or the device cannot be had.
         BundleError: The bundle's files do not hold.
     """
-    table = open_backend(bundle, device, runtime, 1).step_table("step", max(batches))
+    table = open_backend(bundle, device, runtime, threads).step_table("step", max(batches))
     tokens = np.random.default_rng(1).integers(0, bundle.manifest.tokenizer.vocabulary_size, max(batches))
     return {batch: _time(table, tokens, batch, seconds / 2) for batch in batches}
 

@@ -1,4 +1,4 @@
-"""The lines of the GPU table follow from the figures, and say what was reached."""
+"""The lines of the table of goals follow from the figures, and say what was reached."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from ostinato_bench.gpu_lines import Measured, lines
+from ostinato_bench.goal_lines import Measured, lines
 from ostinato_bench.recording import Recording
 from ostinato_bench.statistics import Distribution, Result, summarise
 from ostinato_bench.table_steps import TableSteps
@@ -28,10 +28,12 @@ def result(concurrency: int, tokens_per_second: float, p50: float | None = None)
 def measured(**changes: object) -> Measured:
     usual = Measured(
         bare=BARE,
+        peak_share=None,
         streams=result(64, 340_000, 2e-3),
         alone=result(1, 11_000, 90e-6),
         crowd=result(1024, 310_000),
         texts=result(64, 5_000),
+        batches=result(4, 25_500),
         sentences=result(64, 9_000),
         sentence=result(1, 900),
         start_seconds=1.9,
@@ -51,6 +53,7 @@ def test_lines_say_what_was_found_and_what_was_to_be_reached() -> None:
         ("between characters, 1 stream, p50", "90 µs", "≤ 250 µs (bare step + 150)", True),
         ("throughput with 1024 streams, of that with 64", "91%", "≥ 90%", True),
         ("sentiment, 64 calls in flight", "5,000 texts/s", "", None),
+        ("texts of batch calls, over single calls", "5.1 times", "≥ 5 times", True),
         ("translation, 64 sentences, over one at a time", "10.0 times", "≥ 8 times", True),
         ("start, all models to SERVING", "1.9 s", "≤ 2 s", True),
         ("resident on the host", "3,072 MiB", "", None),
@@ -65,6 +68,8 @@ def test_lines_say_what_was_found_and_what_was_to_be_reached() -> None:
         ({"crowd": result(1024, 300_000)}, "throughput with 1024 streams, of that with 64"),
         ({"sentence": result(1, 2_000)}, "translation, 64 sentences, over one at a time"),
         ({"start_seconds": 2.1}, "start, all models to SERVING"),
+        ({"batches": result(4, 24_000)}, "texts of batch calls, over single calls"),
+        ({"peak_share": 0.69}, "64 rows' step, of the matrix-product peak in the same run"),
     ],
 )
 def test_what_falls_short_is_said_to_be_missed(changes: dict[str, object], missed: str) -> None:

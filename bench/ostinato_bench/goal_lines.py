@@ -1,4 +1,4 @@
-"""The lines of the GPU table: what was measured, beside what was to be reached."""
+"""The lines of the table of goals: what was measured, beside what was to be reached."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """All that was measured of one runtime.
+    """All that was measured of one setting.
 
     Attributes:
         bare: The bare step table of the language model, by batch size: alone, and as many as the server's slots.
+        peak_share: Part of the matrix-product peak that the step reaches with all slots taken, if that was measured.
         streams: Generation with as many streams as slots.
         alone: Generation with one stream.
         crowd: Generation with many more streams than slots.
         texts: Sentiment, a text a call.
+        batches: Sentiment, many texts a call.
         sentences: Translation with as many sentences as slots.
         sentence: Translation, one sentence at a time.
         start_seconds: From the server's start until it served all models.
@@ -28,10 +30,12 @@ class Measured:
     """
 
     bare: Mapping[int, TableSteps]
+    peak_share: float | None
     streams: Result
     alone: Result
     crowd: Result
     texts: Result
+    batches: Result
     sentences: Result
     sentence: Result
     start_seconds: float
@@ -66,6 +70,10 @@ def lines(measured: Measured) -> list[Line]:
         )
         for each in measured.bare.values()
     ]
+    if measured.peak_share is not None:
+        found.append(
+            _at_least(f"{wide.batch} rows' step, of the matrix-product peak in the same run", measured.peak_share, 0.7)
+        )
     found += [
         Line(f"generation, {streams.concurrency} streams", f"{streams.tokens_per_second:,.0f} characters/s"),
         Line("its first character, p50", _us(streams.time_to_first_token_seconds.p50)),
@@ -84,6 +92,11 @@ def lines(measured: Measured) -> list[Line]:
         Line(
             f"sentiment, {measured.texts.concurrency} calls in flight",
             f"{measured.texts.tokens_per_second:,.0f} texts/s",
+        ),
+        _times(
+            "texts of batch calls, over single calls",
+            measured.batches.tokens_per_second / measured.texts.tokens_per_second,
+            5,
         ),
         _times(
             f"translation, {measured.sentences.concurrency} sentences, over one at a time",
