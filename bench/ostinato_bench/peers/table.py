@@ -144,7 +144,7 @@ def _setup(servers: Sequence[Server], records: Mapping[str, Record]) -> str:
                 server.note or NONE,
             ]
         )
-    headings = ["server", "client speaks", "ONNX Runtime threads", "versions", "run", "note"]
+    headings = ["server", "client speaks", "threads of a step", "versions", "run", "note"]
     return "### How each was set up\n\n" + _table(headings, rows, left=6)
 
 

@@ -205,7 +205,7 @@ class DecodeEngine(Worker):
         rows = len(self._batch)
         sequences = list(self._batch.sequences.values())
         # All streams read their results before any of them leaves its row.
-        if not len(self._preparation) and all(sequence.steady for sequence in sequences):
+        if all(sequence.steady for sequence in sequences):
             steps = min(self._steps_ahead(started), max(sequence.left for sequence in sequences))
             for sequence in sequences:
                 overruns = sequence.keeps_state and sequence.may_end_before(steps)
@@ -234,8 +234,8 @@ class DecodeEngine(Worker):
         self._observer.stepped(rows, durations.tolist(), tally.generated, tally.gaps(durations[1:]))
 
     def _steps_ahead(self, now: float) -> int:
-        """Steps to make in a row: up to the first after which tokens go out, as long as no message waits too long."""
-        until = min(self._outbox.paid_at, self._scheduler.next_deadline, now + LONGEST_WAIT)
+        """Steps to make in a row: up to the first after which tokens go out or a prompt is read on, but not many."""
+        until = min(self._outbox.paid_at, self._scheduler.next_deadline, self._preparation.due_at, now + LONGEST_WAIT)
         if self._step_seconds <= 0 or until <= now:
             return 1
         return min(math.ceil((until - now) / self._step_seconds), LONGEST_RUN)

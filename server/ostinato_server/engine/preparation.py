@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class Preparation(Protocol):
 
     def __contains__(self, sequence: EngineSequence) -> bool:
         """Whether a stream is being readied; one whose piece of work threw is not any more."""
+
+    @property
+    def due_at(self) -> float:
+        """When it wants to be advanced next while streams in the batch wait for it; infinite when there is nothing."""
 
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
@@ -111,6 +116,13 @@ class PromptReading:
         """Whether its prompt is being read."""
         read = (prompt.sequence for prompt in (*self._short, *self._long))
         return any(sequence is other for other in (*read, *self._ready))
+
+    @property
+    def due_at(self) -> float:
+        """At once for short prompts, at its turn for a long one."""
+        if self._short or self._ready:
+            return -math.inf
+        return self._resumes_at if self._long else math.inf
 
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""
@@ -198,6 +210,11 @@ class SourceEncoding:
     def __contains__(self, sequence: EngineSequence) -> bool:
         """Whether it waits to be encoded."""
         return any(sequence is other for other in self._waiting)
+
+    @property
+    def due_at(self) -> float:
+        """At once."""
+        return -math.inf if self._waiting else math.inf
 
     def begin(self, sequence: EngineSequence) -> None:
         """Takes a stream in."""

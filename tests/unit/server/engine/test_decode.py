@@ -72,6 +72,21 @@ def test_long_prompt_takes_its_share_of_the_time_and_no_more_while_others_wait_f
     assert rig.prefill.chunks[4:] == [19]
 
 
+def test_steps_follow_each_other_unseen_between_the_turns_of_a_long_prompt() -> None:
+    rig = Rig(message_seconds=1e6)
+    rig.submit(1, [1], max_tokens=1000)
+    rig.run(2)
+    rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.001)
+    rig.submit(2, [1] * 100, max_tokens=3)
+    rig.run(6)
+    # A step's duration is known once one was made; from then on a chunk of the prompt, and five times as long of steps.
+    assert rig.observer.runs[2:] == [1, 4, 5, 5, 5, 5]
+    assert rig.prefill.chunks == [BUSY_CHUNK] * 5
+    rig.run()
+    assert rig.tokens[1] == continuation([1], 1000)
+    assert rig.tokens[2] == continuation([1] * 100, 3)
+
+
 def test_long_prompt_has_its_turns_though_short_ones_keep_coming() -> None:
     rig = Rig(capacity=4)
     rig.prefill.when_run = rig.table.when_stepped = lambda: rig.pass_time(0.01)
