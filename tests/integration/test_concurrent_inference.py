@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +12,16 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 from tests.integration.conversation import until
 from tests.integration.harness import CALL_SECONDS, RunningServer, continued, fold, generate, serving
 
 from ostinato.inference import grpc_service_pb2 as pb
-from ostinato.v1 import generation_pb2
+from ostinato.v1 import generation_pb2, sentiment_pb2
 from ostinato_server.rpc.open_inference.service import STREAM_REQUESTS
 
 PROMPT = "ROMEO:"
+SERVING = int(health_pb2.HealthCheckResponse.SERVING)
 
 
 def generation(name: str, characters: int, seed: int = 1) -> pb.ModelInferRequest:
@@ -259,3 +262,40 @@ def test_a_message_that_cannot_be_read_ends_the_stream_after_the_answers_before_
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_stopping_server_answers_what_runs_and_ends_the_stream(repository: Path) -> None:
+    with without_a_slot(repository, grace_seconds=CALL_SECONDS) as (server, holder), conversing(server) as stream:
+        stream.ask(generation("runs", 20))
+        until(lambda: now(server, "waiting") == 1)
+        finish = server.begin_stop()
+        until(lambda: server.health() != SERVING)
+        stream.ask(scoring("late"))
+        holder.cancel()
+        came = [stream.next()]
+        while not is_final(came[-1]):
+            came.append(stream.next())
+        assert set(texts(came)) == {"runs"}
+        with pytest.raises(grpc.RpcError) as caught:
+            stream.next()
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        finish()
+
+
+def test_stopping_server_does_not_wait_for_quiet_streams(repository: Path) -> None:
+    """Their clients, tritonclient for instance, keep them open between requests."""
+    with serving(repository, grace_seconds=CALL_SECONDS) as server, conversing(server) as stream:
+        stream.ask(scoring("one"))
+        assert name_of(stream.next()) == "one"
+        texts_to_score: queue.Queue[Any] = queue.Queue()
+        texts_to_score.put(sentiment_pb2.ClassifyStreamRequest(model="sentiment", text="fine"))
+        native = server.sentiment.ClassifyStream(iter(texts_to_score.get, None), timeout=CALL_SECONDS)
+        next(native)
+        began = time.monotonic()
+        server.begin_stop()()
+        assert time.monotonic() - began < CALL_SECONDS / 2
+        for call in (stream.next, lambda: next(native)):
+            with pytest.raises(grpc.RpcError) as caught:
+                call()
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        texts_to_score.put(None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ostinato.inference import grpc_service_pb2 as pb
 from ostinato.inference import grpc_service_pb2_grpc
 from ostinato.v1 import models_pb2
-from ostinato_server.errors import Draining, InvalidArgument, ModelNotFound, ServerError
+from ostinato_server.errors import InvalidArgument, ModelNotFound, ServerError
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.watchdog import Watchdog
 from ostinato_server.rpc.access import host
@@ -142,10 +142,11 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         """Runs models, several requests at a time; an error ends its request, not the stream."""
         caller = current_call.get().caller
         share = CallShare(self._limit, host(context.peer()) if caller is None else caller.key)
-        answers = side_by_side(request_iterator, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
-        async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
-            async for response in responses:
-                yield response
+        async with aclosing(self._desk.sessions.until_draining(request_iterator)) as requests:
+            answers = side_by_side(requests, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
+            async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
+                async for response in responses:
+                    yield response
 
     async def ModelStatistics(  # noqa: N802
         self, request: pb.ModelStatisticsRequest, context: _ServicerContext
@@ -196,8 +197,6 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> AsyncGenerator[pb.ModelStreamInferResponse]:
         """Answers one request of a stream, an error with a message too."""
         try:
-            if self._draining():
-                raise Draining
             model = self._find(request.model_name, request.model_version, prefix="model_")
             with ExitStack() as place:
                 with self._refusal_counted(model):
