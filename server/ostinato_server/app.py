@@ -140,10 +140,11 @@ async def start(config: ServerConfig) -> Server:
     told = ModelHealth(checker)
     lifecycle = await _load_models(config, metrics, statistics, catalog, told)
     watchdog = Watchdog(lifecycle.in_memory, config.stall_seconds, metrics, told.failing)
+    limit = CallerLimit(config.max_requests_per_caller)
     guard = Guard(
         metrics,
         access,
-        CallerLimit(config.max_requests_per_caller),
+        limit,
         RequestLog(config.log_text),
         None if tracing is None else tracing.spans.begin,
     )
@@ -156,7 +157,7 @@ async def start(config: ServerConfig) -> Server:
     models = ModelService(catalog, lifecycle, config.model_control)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceService(desk, statistics, models, watchdog, lambda: guard.draining), server
+        OpenInferenceService(desk, statistics, models, watchdog, limit, lambda: guard.draining), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:

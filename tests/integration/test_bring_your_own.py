@@ -54,7 +54,8 @@ class Owner:
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Owner:
     folder = tmp_path_factory.mktemp("owner")
-    (folder / "mine.py").write_text("\n".join(code_blocks(PAGE, "python")), encoding="utf-8")
+    *model_of_the_owner, _ = code_blocks(PAGE, "python")
+    (folder / "mine.py").write_text("\n".join(model_of_the_owner), encoding="utf-8")
     with contextlib.chdir(folder), warnings.catch_warnings():
         # torch calls TorchScript and the exporter based on it deprecated, and warns of every shape that nn.LSTM checks.
         warnings.simplefilter("ignore")
@@ -81,7 +82,17 @@ def printed(owner: Owner) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(owner: Owner, printed: str) -> Iterator[RunningServer]:
+def by_hand(owner: Owner, printed: str) -> None:
+    """Runs the page's last code, which leaves `repository/by-hand/1`."""
+    script = owner.folder / "by_hand.py"
+    script.write_text(code_blocks(PAGE, "python")[-1], encoding="utf-8")
+    known = {"LAYERS": owner.layers, "HIDDEN": owner.hidden, "characters": owner.characters, "json": json}
+    with contextlib.chdir(owner.folder):
+        runpy.run_path(str(script), known)
+
+
+@pytest.fixture(scope="module")
+def server(owner: Owner, printed: str, by_hand: None) -> Iterator[RunningServer]:
     with serving(owner.folder / "repository") as running:
         yield running
 
@@ -96,7 +107,7 @@ def test_command_prints_what_the_page_says(printed: str) -> None:
     assert printed in code_blocks(PAGE)
 
 
-@pytest.mark.parametrize("model", ["mine", "mine-ts"])
+@pytest.mark.parametrize("model", ["mine", "mine-ts", "by-hand"])
 @pytest.mark.parametrize("prompt", ["T", "To be", "Whether 'tis nobler in the mind to suffer\n"])
 def test_greedy_stream_is_what_plain_pytorch_gives_step_by_step(
     client: Client, owner: Owner, model: str, prompt: str

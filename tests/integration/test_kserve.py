@@ -233,20 +233,6 @@ def test_streamed_pieces_make_the_whole_text_and_the_last_one_says_so(server: Ru
     assert {each.infer_response.id for each in (*pieces, last)} == {"42"}
 
 
-def test_stream_goes_on_after_an_error_in_it(server: RunningServer) -> None:
-    missing, refused_text, scored = stream(
-        server,
-        request("nobody", "text", ["x"]),
-        request("sentiment", "text", [""]),
-        request("sentiment", "text", ["fine"]),
-    )
-    assert missing.error_message.startswith("no model 'nobody'")
-    assert refused_text.error_message == "text[0]: must not be empty"
-    assert refused_text.infer_response.id == "42"
-    assert not scored.error_message
-    assert list(output(scored.infer_response, "probabilities").shape) == [1, 2]
-
-
 def test_statistics_and_metrics_count_what_was_asked(repository: Path) -> None:
     with serving(repository) as fresh:
         infer(fresh, request("sentiment", "text", ["fine", "dull"]))
@@ -320,5 +306,15 @@ def test_tritonclient_works_unmodified(server: RunningServer) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"check_{each}" for each in ("health", "metadata", "generation", "sentiment", "translation", "stream")
+        f"check_{each}"
+        for each in (
+            "health",
+            "metadata",
+            "generation",
+            "sentiment",
+            "translation",
+            "stream",
+            "side_by_side",
+            "cancelled_stream",
+        )
     ]

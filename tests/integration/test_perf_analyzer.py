@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,15 @@ def test_perf_analyzer_measures_texts(repository: Path, tmp_path: Path, model: s
     assert "Server: " in said
 
 
-def test_perf_analyzer_measures_a_decoupled_stream_of_the_native_text(server: RunningServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [16, 1])
+def test_perf_analyzer_measures_a_decoupled_stream_of_the_native_text(
+    server: RunningServer, tmp_path: Path, threads: int
+) -> None:
+    """With one thread, all requests in flight are in one stream, and their pieces mix."""
     request = continued(60)
     exported = tmp_path / "profile.json"
     data = {"prompt": request.prompt, "max_tokens": 60, "seed": 1}
-    flags = ("--streaming", "--async", f"--profile-export-file={exported}")
+    flags = ("--streaming", "--async", f"--max-threads={threads}", f"--profile-export-file={exported}")
     said = measure(server, "char-lm", tmp_path, data, *flags)
     assert "Detected decoupled model" in said
     (experiment,) = json.loads(exported.read_text(encoding="utf-8"))["experiments"]
@@ -79,3 +84,5 @@ def test_perf_analyzer_measures_a_decoupled_stream_of_the_native_text(server: Ru
     }
     assert texts == {generate(server, request).text}
     assert len(experiment["requests"]) == REQUESTS
+    spans = sorted((each["response_timestamps"][0], each["response_timestamps"][-1]) for each in experiment["requests"])
+    assert any(later[0] < earlier[1] for earlier, later in pairwise(spans)), "one began before another had ended"

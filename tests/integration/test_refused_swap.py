@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
@@ -59,6 +60,18 @@ def pickled(folder: Path) -> None:
     forgery.replace(folder, "weights.safetensors", pickle.dumps({"weight": [0.5] * 100}))
 
 
+def bomb(folder: Path) -> None:
+    """A TorchScript archive of 64 MiB in a sixty-fourth of a MiB, and the manifest calls it the step."""
+    with zipfile.ZipFile(folder / "step.torchscript.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("step/data/0", b"\0" * (64 << 20))
+    forgery.seal(folder)
+
+    def call_it_the_step(manifest: dict[str, Any]) -> None:
+        manifest["graphs"]["step"]["artifacts"]["torchscript"] = "step.torchscript.pt"
+
+    forgery.rewrite(folder, call_it_the_step)
+
+
 def crowded(folder: Path) -> None:
     for number in range(300):
         (folder / f"{number}.txt").touch()
@@ -90,6 +103,7 @@ CASES: list[tuple[Spoil, str, str]] = [
     (list_file("/etc/passwd"), "manifest.json", "files./etc/passwd"),
     (link_out, "tokenizer.json", "is no plain file of the bundle"),
     (pickled, "weights.safetensors", "is no safetensors file: it begins as a pickle does"),
+    (bomb, "step.torchscript.pt", "would unpack to 67"),
     (crowded, "", "holds more than 256 files"),
     (wider, "step.int8.onnx", "its tensor state_0 is float32[-1, 32], the manifest says float32[-1, 64]"),
     (kept_outside, "step.int8.onnx", "keeps tensors in '../1/step.int8.onnx', which the manifest does not list"),

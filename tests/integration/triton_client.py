@@ -88,9 +88,71 @@ def check_stream(client: triton.InferenceServerClient) -> None:
     client.stop_stream()
 
 
+def check_side_by_side(client: triton.InferenceServerClient) -> None:
+    """A text, requests on either side of it that fail or are short, all in one stream and told apart by their names."""
+    arrived: queue.Queue[tuple[triton.InferResult | None, InferenceServerException | None]] = queue.Queue()
+    client.start_stream(callback=lambda result, error: arrived.put((result, error)))
+    prompt = [text_input("prompt", ["ROMEO:"])]
+    for seed in range(8):
+        settings = {"max_tokens": 100, "seed": seed}
+        client.async_stream_infer(
+            "char-lm", prompt, parameters=settings, request_id=str(seed), enable_empty_final_response=True
+        )
+    client.async_stream_infer("sentiment", [text_input("text", [""])], request_id="empty")
+    pieces: dict[str, list[str]] = {str(seed): [] for seed in range(8)}
+    errors: list[str] = []
+    ended: set[str] = set()
+    while len(ended) < 8 or not errors:
+        result, error = arrived.get(timeout=30)
+        if error is not None:
+            errors.append(str(error))
+            continue
+        assert result is not None
+        response = result.get_response()
+        assert response.id not in ended
+        if response.parameters["triton_final_response"].bool_param:
+            ended.add(response.id)
+        else:
+            pieces[response.id].append(result.as_numpy("text")[0].decode())
+    assert errors == ["text[0]: must not be empty"], errors
+    for seed in range(8):
+        whole = client.infer("char-lm", prompt, parameters={"max_tokens": 100, "seed": seed})
+        assert "".join(pieces[str(seed)]).encode() == whole.as_numpy("text")[0]
+    client.stop_stream()
+
+
+def check_cancelled_stream(client: triton.InferenceServerClient) -> None:
+    arrived: queue.Queue[tuple[triton.InferResult | None, InferenceServerException | None]] = queue.Queue()
+    client.start_stream(callback=lambda result, error: arrived.put((result, error)))
+    for number in range(4):
+        client.async_stream_infer(
+            "char-lm",
+            [text_input("prompt", ["ROMEO:"])],
+            parameters={"max_tokens": 10_000, "seed": number},
+            request_id=str(number),
+        )
+    begun: set[str] = set()
+    while len(begun) < 4:
+        result, error = arrived.get(timeout=30)
+        assert result is not None, error
+        begun.add(result.get_response().id)
+    client.stop_stream(cancel_requests=True)
+    check_stream(client)
+
+
 def main() -> None:
     client = triton.InferenceServerClient(sys.argv[1])
-    for check in (check_health, check_metadata, check_generation, check_sentiment, check_translation, check_stream):
+    checks = (
+        check_health,
+        check_metadata,
+        check_generation,
+        check_sentiment,
+        check_translation,
+        check_stream,
+        check_side_by_side,
+        check_cancelled_stream,
+    )
+    for check in checks:
         check(client)
         sys.stdout.write(f"{check.__name__}\n")
     client.close()

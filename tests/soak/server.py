@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.fuzz.server import ENVIRONMENT
 
@@ -85,7 +86,7 @@ class SoakedServer:
         Raises:
             TimeoutError: That did not come about.
         """
-        await _until(lambda: not (self._slots() or self._connections()))
+        await _until(lambda: not (self._connections() or self._slots()))
 
     async def held(self) -> Held:
         """Counts what the server holds."""
@@ -93,8 +94,10 @@ class SoakedServer:
         self.process.send_signal(signal.SIGUSR1)
         await _until(self.counted.exists)
         told = json.loads(self.counted.read_text())
+        slots = await asyncio.to_thread(self._slots)
+        await _until(lambda: not self._connections())  # that look was a connection too, and the server ends it after it
         return Held(
-            slots=await asyncio.to_thread(self._slots),
+            slots=slots,
             tasks=len(told["tasks"]),
             own_threads=len(told["threads"]),
             other_threads=self._status("Threads:") - len(told["threads"]),
@@ -116,11 +119,12 @@ class SoakedServer:
         return int(sum(self.metrics.read(*GAUGES).values()))
 
     def _connections(self) -> int:
-        """Connections that clients have open to its gRPC port."""
-        port = f"{int(self.target.rpartition(':')[2]):04X}"
+        """Connections that clients have open to its ports."""
+        ports = [urlsplit(url).port or 0 for url in (f"//{self.target}", self.metrics.url)]
+        ends = tuple(f":{port:04X}" for port in ports)
         tables = [Path(f"/proc/{self.process.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
         rows = [line.split() for table in tables for line in table.splitlines()[1:]]
-        return sum(row[1].endswith(f":{port}") and row[3] in OPEN for row in rows)
+        return sum(row[1].endswith(ends) and row[3] in OPEN for row in rows)
 
     def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))

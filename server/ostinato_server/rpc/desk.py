@@ -16,6 +16,7 @@ from ostinato_server.errors import (
     InvalidArgument,
     Overloaded,
     ServerError,
+    TooManyCalls,
 )
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
@@ -88,6 +89,7 @@ def _outcome(error: ServerError) -> str:
         InvalidArgument: "invalid",
         Overloaded: "overloaded",
         DeadlineUnreachable: "overloaded",
+        TooManyCalls: "overloaded",
         DeadlineExpired: "deadline_exceeded",
         EngineUnavailable: "unavailable",
         Draining: "unavailable",

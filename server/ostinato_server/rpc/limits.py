@@ -1,8 +1,10 @@
-"""How many calls one caller may have under way."""
+"""How many calls one caller may have under way, and requests in them that run side by side."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ostinato_server.errors import TooManyCalls
 
@@ -33,3 +35,34 @@ class CallerLimit:
         self._under_way[caller] -= 1
         if not self._under_way[caller]:
             del self._under_way[caller]
+
+
+class CallShare:
+    """What one call with requests side by side takes of its caller's limit: as much as a call for each of them would.
+
+    Args:
+        limit: What the call itself has entered already; that is the place of the first request that runs.
+        caller: Whose call it is.
+    """
+
+    def __init__(self, limit: CallerLimit, caller: str) -> None:
+        self._limit = limit
+        self._caller = caller
+        self._running = 0
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """The scope of a request.
+
+        Raises:
+            TooManyCalls: It is not the only one, and the caller has as much under way as it may.
+        """
+        if self._running:
+            self._limit.enter(self._caller)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if self._running:
+                self._limit.leave(self._caller)

@@ -117,15 +117,16 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         model: ClassifyModel | None = None
         number = 0
         try:
-            async for request in requests:
-                if model is None or request.model:
-                    wanted = (request.model, request.version if request.HasField("version") else None)
-                    if wanted not in chosen:
-                        chosen[wanted] = self._find(*wanted)
-                        held.enter_context(chosen[wanted].uses.held())
-                    model = chosen[wanted]
-                await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
-                number += 1
+            async with aclosing(self._desk.sessions.until_draining(requests)) as arriving:
+                async for request in arriving:
+                    if model is None or request.model:
+                        wanted = (request.model, request.version if request.HasField("version") else None)
+                        if wanted not in chosen:
+                            chosen[wanted] = self._find(*wanted)
+                            held.enter_context(chosen[wanted].uses.held())
+                        model = chosen[wanted]
+                    await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
+                    number += 1
         except Exception as error:  # whatever it is, the stream must end with it
             failed: Answer = asyncio.get_running_loop().create_future()
             failed.set_exception(error)

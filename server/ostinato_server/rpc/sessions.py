@@ -1,9 +1,9 @@
-"""Sessions: how many are open, how long each waits for its client, and their end when the server drains."""
+"""Streams that wait for their clients: how many sessions are open, how long each waits, the end of all in a drain."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -50,12 +50,22 @@ class Sessions:
             SessionExpired: None came in time.
             Draining: The server stops; what has come already is not begun any more.
         """
+        return await self._next(messages, self._idle_seconds)
+
+    async def until_draining(self, messages: AsyncIterator[M]) -> AsyncGenerator[M]:
+        """The messages of a stream that is no session, and may be quiet for as long as it likes.
+
+        Raises:
+            Draining: The server stops; what has come already is not begun any more.
+        """
+        while (message := await self._next(messages, None)) is not None:
+            yield message
+
+    async def _next(self, messages: AsyncIterator[M], idle_seconds: float | None) -> M | None:
         arrival = asyncio.ensure_future(anext(messages, None))
         draining = asyncio.ensure_future(self._draining.wait())
         try:
-            done, _ = await asyncio.wait(
-                (arrival, draining), timeout=self._idle_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait((arrival, draining), timeout=idle_seconds, return_when=asyncio.FIRST_COMPLETED)
             if draining in done:
                 raise Draining
             if arrival not in done:
@@ -67,7 +77,7 @@ class Sessions:
                 arrival.exception()  # asyncio need not say that nobody looked
 
     def drain(self) -> None:
-        """Ends the sessions that wait, and the others after the turn that they are in."""
+        """Ends the streams that wait, and the others after the turn or the requests that they are in."""
         self._draining.set()
 
     def _count(self, change: int) -> None:

@@ -1,5 +1,6 @@
 """The dashboard is one that Grafana can show and a person can read."""
 
+import re
 from collections import Counter
 from itertools import combinations
 from typing import Any
@@ -94,6 +95,15 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
         and one["y"] < other["y"] + other["h"]
         and other["y"] < one["y"] + one["h"]
     )
+
+
+def test_every_panel_that_the_runbook_names_is_there() -> None:
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    runbook = manual.partition("### Runbook")[2].partition("### Traces")[0]
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", runbook))
+
+    assert len(named) >= 10
+    assert named <= {panel["title"] for panel in panels()}
 
 
 def test_the_four_golden_signals_are_shown() -> None:

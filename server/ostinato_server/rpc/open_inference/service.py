@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 from ostinato.inference import grpc_service_pb2 as pb
 from ostinato.inference import grpc_service_pb2_grpc
 from ostinato.v1 import models_pb2
-from ostinato_server.errors import Draining, InvalidArgument, ModelNotFound, ServerError
+from ostinato_server.errors import InvalidArgument, ModelNotFound, ServerError
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.watchdog import Watchdog
+from ostinato_server.rpc.access import host
+from ostinato_server.rpc.call import current_call
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
+from ostinato_server.rpc.limits import CallerLimit, CallShare
 from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.arguments import Arguments, read_arguments
 from ostinato_server.rpc.open_inference.descriptions import configuration, metadata
+from ostinato_server.rpc.open_inference.side_by_side import side_by_side
 from ostinato_server.rpc.open_inference.signatures import SIGNATURES
 from ostinato_server.rpc.open_inference.tasks import Answer, Tasks
 from ostinato_server.rpc.open_inference.tensors import write_tensors
@@ -37,6 +41,9 @@ EXTENSIONS = ("model_configuration", "model_repository", "statistics")
 """Triton's names of what is answered beyond the protocol."""
 
 MAX_VERSION_DIGITS = 9
+
+STREAM_REQUESTS = 64
+"""Requests of one stream that may be under way; the next but one is read when one of them has been answered."""
 
 READY = "READY"
 STATES = MappingProxyType(
@@ -58,6 +65,7 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         statistics: What was counted of the models.
         models: Lists, loads and unloads them.
         watchdog: Tells whether the models can work.
+        limit: Bounds the calls of one caller; the requests of a stream count as calls.
         draining: Whether the server is shutting down.
     """
 
@@ -67,12 +75,14 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         statistics: Statistics,
         models: ModelService,
         watchdog: Watchdog,
+        limit: CallerLimit,
         draining: Callable[[], bool],
     ) -> None:
         self._desk = desk
         self._statistics = statistics
         self._models = models
         self._watchdog = watchdog
+        self._limit = limit
         self._draining = draining
         self._tasks = Tasks(GenerationService(desk), SentimentService(desk), TranslationService(desk))
 
@@ -129,23 +139,14 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelStreamInfer(  # noqa: N802
         self, request_iterator: _MaybeAsyncIterator[pb.ModelInferRequest], context: _ServicerContext
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
-        """Runs models, one request after another; an error ends its request, not the stream."""
-        async for request in request_iterator:
-            try:
-                if self._draining():
-                    raise Draining
-                model = self._find(request.model_name, request.model_version, prefix="model_")
-                arguments = self._read(model, request)
-                async with aclosing(self._tasks.stream(model, arguments, context)) as answers:
-                    async for answer in answers:
-                        response = _response(model, request, arguments, answer)
-                        response.parameters["triton_final_response"].bool_param = answer.final
-                        yield pb.ModelStreamInferResponse(infer_response=response)
-            except ServerError as error:
-                yield _failure(request, str(error))
-            except Exception:
-                logger.exception("ModelStreamInfer: unexpected error")
-                yield _failure(request, "internal error; the server has logged why")
+        """Runs models, several requests at a time; an error ends its request, not the stream."""
+        caller = current_call.get().caller
+        share = CallShare(self._limit, host(context.peer()) if caller is None else caller.key)
+        async with aclosing(self._desk.sessions.until_draining(request_iterator)) as requests:
+            answers = side_by_side(requests, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
+            async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
+                async for response in responses:
+                    yield response
 
     async def ModelStatistics(  # noqa: N802
         self, request: pb.ModelStatisticsRequest, context: _ServicerContext
@@ -191,14 +192,41 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         await self._models.UnloadModel(models_pb2.UnloadModelRequest(model=request.model_name), cast("Any", context))
         return pb.RepositoryModelUnloadResponse()
 
+    async def _answer(
+        self, request: pb.ModelInferRequest, share: CallShare, context: _ServicerContext
+    ) -> AsyncGenerator[pb.ModelStreamInferResponse]:
+        """Answers one request of a stream, an error with a message too."""
+        try:
+            model = self._find(request.model_name, request.model_version, prefix="model_")
+            with ExitStack() as place:
+                with self._refusal_counted(model):
+                    place.enter_context(share.request())
+                arguments = self._read(model, request)
+                async with aclosing(self._tasks.stream(model, arguments, context)) as answers:
+                    async for answer in answers:
+                        response = _response(model, request, arguments, answer)
+                        response.parameters["triton_final_response"].bool_param = answer.final
+                        yield pb.ModelStreamInferResponse(infer_response=response)
+        except ServerError as error:
+            yield _failure(request, str(error))
+        except Exception:
+            logger.exception("ModelStreamInfer: unexpected error")
+            yield _failure(request, "internal error; the server has logged why")
+
     def _find(self, name: str, version: str, prefix: str = "") -> LoadedModel:
         return self._desk.catalog.get(name, _version(version, f"{prefix}version"))
 
     def _read(self, model: LoadedModel, request: pb.ModelInferRequest) -> Arguments:
-        try:
+        with self._refusal_counted(model):
             return read_arguments(request, SIGNATURES[model.manifest.task])
-        except InvalidArgument:
-            with self._desk.count(model):  # the native services count all others
+
+    @contextmanager
+    def _refusal_counted(self, model: LoadedModel) -> Iterator[None]:
+        """Counts a request that is refused here; the native services count all others."""
+        try:
+            yield
+        except ServerError:
+            with self._desk.count(model):
                 raise
 
 

@@ -25,6 +25,7 @@ from ostinato_server.statistics import Statistics
         (errors.InvalidArgument("prompt", "must not be empty"), "invalid"),
         (errors.Overloaded("m", 10, 1.5), "overloaded"),
         (errors.DeadlineUnreachable("m", 2.0, 1.0, 1.5), "overloaded"),
+        (errors.TooManyCalls(5), "overloaded"),
         (errors.DeadlineExpired(), "deadline_exceeded"),
         (errors.EngineFault("m"), "internal"),
         (ValueError("unforeseen"), "internal"),

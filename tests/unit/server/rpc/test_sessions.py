@@ -42,6 +42,36 @@ async def test_draining_ends_sessions_that_wait_and_begins_no_other_turn() -> No
         await sessions.next(saying("a"))
 
 
+async def test_stream_that_is_no_session_is_read_to_its_end_however_quiet_it_is() -> None:
+    sessions, told = make(idle_seconds=0.0)
+    gate = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[str]:
+        yield "a"
+        await gate.wait()
+        yield "b"
+
+    messages = sessions.until_draining(slowly())
+    assert await anext(messages) == "a"
+    later = asyncio.ensure_future(anext(messages))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not later.done()
+    gate.set()
+    assert await later == "b"
+    assert [each async for each in messages] == []
+    assert told == []
+
+
+async def test_draining_ends_a_quiet_stream_that_is_no_session() -> None:
+    sessions, _ = make()
+    waiting = asyncio.ensure_future(anext(sessions.until_draining(saying(then_wait=True))))
+    await asyncio.sleep(0)
+    sessions.drain()
+    with pytest.raises(Draining):
+        await waiting
+
+
 async def test_client_that_breaks_off_is_no_message() -> None:
     sessions, _ = make()
 
