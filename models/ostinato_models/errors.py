@@ -68,8 +68,8 @@ class DataFormatError(DataError):
     """A file does not have the format of the data set it should be."""
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
-        """Remember the `path`, the one-based `line` and the `reason`."""
-        super().__init__(f"{path}:{line}: {reason}")
+        """Remember the `path`, the one-based `line` (0: the whole file) and the `reason`."""
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
         self.path = path
         self.line = line
 

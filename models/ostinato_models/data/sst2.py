@@ -2,7 +2,7 @@
 
 The development set is what gets reported, so selection needs a set of its own. The training rows
 are *phrases of the same sentences*, so a random sample of them would be half known: whole
-sentences are held out instead, and every training phrase that shares text with one is dropped.
+sentences are held out instead, and every training phrase of three words or more in one is dropped.
 """
 
 from __future__ import annotations

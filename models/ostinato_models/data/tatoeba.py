@@ -41,7 +41,7 @@ def load_tatoeba(folder: Path) -> TranslationCorpus:
     except (KeyError, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise DataFormatError(file.path, 0, f"no readable fra.txt: {error}") from error
     pairs: list[SentencePair] = []
-    for line, row in enumerate(text.splitlines(), start=1):
+    for line, row in enumerate(text.removesuffix("\n").split("\n"), start=1):  # other separators are a sentence's own
         parts = row.split("\t")  # later archives have a third column, the attribution
         if len(parts) < 2:
             raise DataFormatError(file.path, line, "expected English and French, tab separated")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from ostinato_models.data.examples import LabelledText, ReferencedSentence
@@ -25,55 +26,56 @@ def read_text(path: Path, split: str) -> tuple[str, str]:
         What comes before the part to score, and that part.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or has fewer than two characters in it: one is predicted from the other.
         EvaluationError: there is no such split.
     """
+    if split not in ("all", "valid"):
+        raise EvaluationError(f"a plain text has no {split} split, only valid, the last 10 %")
     text = _read(path)
-    if split == "all":
-        return "", text
-    if split == "valid":
-        cut = len(text) * 9 // 10
-        return text[:cut], text[cut:]
-    raise EvaluationError(f"a plain text has no {split} split, only valid, the last 10 %")
+    if len(text) < 2:
+        raise DataFormatError(path, 1, "too short: a character is predicted from those before it")
+    cut = len(text) * 9 // 10 if split == "valid" else 0
+    return text[:cut], text[cut:]
 
 
 def read_labelled(path: Path) -> list[LabelledText]:
     """Read tab-separated labels, 0 or 1, and texts; a header may say which column is which.
 
-    Without one, the column whose first row is 0 or 1 holds the labels.
+    Without one, the column whose first row is 0 or 1 holds the labels. Empty lines are passed over.
 
     Raises:
-        DataError: the file cannot be read, or a row is malformed.
+        DataError: the file cannot be read, has no text in it, or a row is malformed.
     """
-    lines = csv.reader(_read(path).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = [row for row in lines if row]
-    if not rows:
-        return []
-    head = [cell.strip().lower() for cell in rows[0]]
+    rows = list(_rows(path))
+    first, head = rows[0][0], [cell.strip().lower() for cell in rows[0][1]]
     texts = [name for name in TEXT_COLUMNS if name in head]
-    start = 1
     if "label" in head and texts:
         label, text = head.index("label"), head.index(texts[0])
+        del rows[0]
     elif len(head) == 2 and {"0", "1"}.intersection(head):
         label = 0 if head[0] in ("0", "1") else 1
-        text, start = 1 - label, 0
+        text = 1 - label
     else:
-        raise DataFormatError(path, 1, "expected a label, 0 or 1, and a text, or a header that names both")
-    for line, row in enumerate(rows[start:], start + 1):
+        raise DataFormatError(path, first, "expected a label, 0 or 1, and a text, or a header that names both")
+    for line, row in rows:
         if len(row) != len(head) or row[label].strip() not in ("0", "1"):
             raise DataFormatError(path, line, "expected a text and the label 0 or 1")
-    return [LabelledText(row[text].strip(), int(row[label])) for row in rows[start:]]
+    if not rows:
+        raise DataFormatError(path, first, "no text follows the header")
+    return [LabelledText(row[text].strip(), int(row[label])) for _, row in rows]
 
 
 def read_translations(path: Path, split: str) -> list[ReferencedSentence]:
     """Read tab-separated sources and references; lines with the same source give it several references.
+
+    What follows on a line, and empty lines, are passed over.
 
     Args:
         path: the file, or Tatoeba's archive in a data folder.
         split: ``all``; for the archive ``valid`` or ``test``, as training holds them out.
 
     Raises:
-        DataError: the file cannot be read, or a line is malformed.
+        DataError: the file cannot be read, has no sentence in it, or a line is malformed.
         EvaluationError: there is no such split.
     """
     if path.suffix == ".zip":
@@ -84,11 +86,11 @@ def read_translations(path: Path, split: str) -> list[ReferencedSentence]:
     if split != "all":
         raise EvaluationError(f"{path} has no {split} split; only Tatoeba's archive has")
     references: dict[str, list[str]] = {}
-    for line, row in enumerate(_read(path).splitlines(), 1):
-        parts = row.split("\t")
-        if len(parts) < 2:
+    for line, row in _rows(path):
+        source, reference = row[0].strip(), "".join(row[1:2]).strip()
+        if not (source and reference):
             raise DataFormatError(path, line, "expected a source and a reference, tab separated")
-        references.setdefault(parts[0].strip(), []).append(parts[1].strip())
+        references.setdefault(source, []).append(reference)
     return [ReferencedSentence(source, tuple(given)) for source, given in references.items()]
 
 
@@ -100,9 +102,9 @@ def read_parallel(sources: Path, references: Path) -> list[ReferencedSentence]:
         references: a reference a line, likewise.
 
     Raises:
-        DataError: a file cannot be read, or they differ in length.
+        DataError: a file cannot be read or has no text in it, or they differ in length.
     """
-    left, right = (_read(path).removesuffix("\n").split("\n") for path in (sources, references))
+    left, right = (_filled(path).removesuffix("\n").split("\n") for path in (sources, references))
     if len(left) != len(right):
         raise DataFormatError(references, len(right), f"{sources.name} has {len(left)} lines")
     return [
@@ -110,17 +112,32 @@ def read_parallel(sources: Path, references: Path) -> list[ReferencedSentence]:
     ]
 
 
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The line number and the tab-separated cells of every line with text; only a line feed ends a line."""
+    for line, row in enumerate(_filled(path).split("\n"), 1):
+        if row.strip():
+            yield line, row.split("\t")
+
+
+def _filled(path: Path) -> str:
+    """The file's text, which is more than white space."""
+    text = _read(path)
+    if not text.strip():
+        raise DataFormatError(path, 0, "there is no text in it")
+    return text
+
+
 def _read(path: Path) -> str:
-    """The file's text, unpacked if need be, line ends as they are."""
+    """The file's text, unpacked if need be, line ends as they are, without a byte order mark."""
     try:
+        content = path.read_bytes()
         if path.suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8", newline="") as packed:
-                return packed.read()
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except UnicodeDecodeError as error:
-        raise DataFormatError(path, 0, f"not UTF-8: {error}") from error
-    except EOFError as error:
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataFormatError(path, 0, f"not gzipped text: {error}") from error
     except OSError as error:
         raise DataMissingError(str(path), error.strerror or str(error)) from error
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise DataFormatError(path, content.count(b"\n", 0, error.start) + 1, f"not UTF-8: {error.reason}") from error

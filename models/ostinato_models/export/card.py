@@ -31,6 +31,7 @@ def model_card(manifest: Manifest, record: Mapping[str, Any]) -> str:
         f"```\n{_use(manifest, record['data']['name'])}\n```",
         "## Results",
         _results(manifest, record),
+        _measuring(facts.measuring),
         "## Network",
         table(("", ""), [(_words(key), value) for key, value in manifest.architecture.items() if value is not None]),
         "## Data",
@@ -75,6 +76,13 @@ def _results(manifest: Manifest, record: Mapping[str, Any]) -> str:
         return table(("measure", "value", "measured on", "artifact"), rows)
     measured = [(_words(name), f"{value:.4g}") for name, value in record["results"].items()]
     return "Measured by the training itself, in PyTorch:\n\n" + table(("measure", "value"), measured)
+
+
+def _measuring(commands: Sequence[str]) -> str:
+    if not commands:
+        return ""
+    block = "\n".join(("```", *commands, "```"))
+    return f"To measure the served files on what was held out, in the data folder:\n\n{block}"
 
 
 def _teacher(record: Mapping[str, Any]) -> str:

@@ -18,12 +18,20 @@ class DataSetFacts:
         license: of the weights, with that of the data where it differs.
         about: where the data come from.
         biases: what a reader of the model card should know before relying on the model.
+        measuring: commands that measure a bundle on what was held out, as files of the data folder; none if it is
+            made by a generator.
     """
 
     description: str
     license: str
     about: str
     biases: str
+    measuring: tuple[str, ...] = ()
+
+
+def _greedy_and_beam(data: str) -> tuple[str, ...]:
+    command = f"ostinato evaluate translation --bundle DIR {data}"
+    return command, f"{command} --beam-size 5"
 
 
 _KNOWN: Mapping[str, DataSetFacts] = {
@@ -35,6 +43,7 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "kept was chosen on the part that is reported.",
         "It has read one author of about 1600 and nothing else: it knows no facts, no modern English, and repeats the "
         "plays' views of women, foreigners and rank. What it writes has the look of a play and no plot.",
+        ("ostinato evaluate char-lm --bundle DIR --data tinyshakespeare/input.txt --split valid",),
     ),
     "sst2": DataSetFacts(
         "Scores a sentence of English as negative or positive.",
@@ -43,6 +52,7 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "votes of paid readers. Whole sentences, and every phrase sharing text with them, were held out for selection.",
         "Film reviews of the 1990s and 2000s only. Names of people, countries and groups carry whatever sentiment the "
         "reviews had; irony, negation across clauses and other domains are often misread. There is no neutral class.",
+        ("ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv",),
     ),
     "tatoeba-en-fr": DataSetFacts(
         "Translates short everyday sentences from English to French.",
@@ -51,6 +61,7 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "sentence, case and punctuation aside: a held-out one keeps all its translations as references.",
         "Volunteers' phrase-book sentences, most under ten words, in which Tom does most things. Longer or technical "
         "text is beyond it. Gender, tu or vous are chosen by frequency where English leaves them open.",
+        _greedy_and_beam("--data tatoeba/fra-eng.zip --split test"),
     ),
     "pydoc-topics": DataSetFacts(
         "Continues a text, character by character, in the manner of Python's documentation.",
@@ -74,8 +85,10 @@ def describe(name: str) -> DataSetFacts:
         return known
     pair = language_pair(name)
     if pair is not None or "translation" in name:
-        source, target = (_LANGUAGES.get(code, code) for code in pair or ("en", "fr"))
+        codes = pair or ("en", "fr")
+        source, target = (_LANGUAGES.get(code, code) for code in codes)
         if "multi30k" in name:
+            sources, references = (f"multi30k/test_2016_flickr.{code}.gz" for code in codes)
             return DataSetFacts(
                 f"Translates captions of photographs from {source} to {target}.",
                 "of the data, for research and education: weights that learnt from it are not shipped",
@@ -83,6 +96,7 @@ def describe(name: str) -> DataSetFacts:
                 "professionals. `val` selects the epoch, `test_2016_flickr` is only measured.",
                 "One sentence in the present tense about people, dogs, clothes and sport; of anything else it makes a "
                 "caption all the same. Captions guess at gender, age and origin from looks, and so does it.",
+                _greedy_and_beam(f"--data {sources} --references {references}"),
             )
         return DataSetFacts(
             f"Translates sentences from {source} to {target}.",

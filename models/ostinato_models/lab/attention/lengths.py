@@ -49,8 +49,7 @@ def score_by_length(
             for row, sentence in enumerate(sentences)
             if (low or 0) < len(sentence.source.split()) <= (high or 1_000_000)
         ]
-        label = f"over {low}" if high is None else f"{(low or 0) + 1} to {high}"
-        groups.append((label, rows))
+        groups.append((_label((low or 0) + 1, high), rows))
     groups.append(("all", list(range(len(sentences)))))
     return tuple(
         LengthScore(
@@ -64,3 +63,9 @@ def score_by_length(
         for label, rows in groups
         if rows
     )
+
+
+def _label(shortest: int, longest: int | None) -> str:
+    if longest is None:
+        return f"over {shortest - 1}"
+    return str(longest) if shortest == longest else f"{shortest} to {longest}"

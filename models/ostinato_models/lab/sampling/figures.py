@@ -54,6 +54,7 @@ def draw_sweeps(settings: SamplingSettings, sampled: Sampled) -> Figure:
     for axes, control in zip(panels[-1], CONTROLS, strict=True):
         axes.set_xlabel(AXES[control], fontsize=10, color=INK)
     _number_top_k(panels[-1, 1], sampled.sweep("top-k", settings))
+    figure.align_ylabels(panels[:, 0])
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", frameon=False)
     return figure

@@ -36,7 +36,7 @@ def draw_quality(result: SentimentComparisonResult) -> Figure:
 
 
 def draw_cost(result: SentimentComparisonResult) -> Figure:
-    """Training time, size and latency, each on a logarithmic scale."""
+    """Training time and size on logarithmic scales, and latency."""
     figure = new_figure(11, 3.4)
     training, size, latency = figure.subplots(1, 3, sharey=True)
     measures: tuple[tuple[Axes, Callable[[Trial], float], str], ...] = (
@@ -97,7 +97,7 @@ def draw_negation(result: SentimentComparisonResult) -> Figure:
 
 
 def draw_pairs(judged: Sequence[JudgedPair]) -> Figure:
-    """The probability that every model gives every sentence, on a map; a frame where the class is wrong."""
+    """The probability that every model gives every sentence, on a map; a cross where the class is wrong."""
     rows = [row for pair in judged for row in pair.sentences()]
     chances = np.array([[row[1][name] for name in CONTENDERS] for row in rows])  # (2P, M)
     figure = new_figure(9, 1.6 + 0.3 * len(rows))
@@ -117,6 +117,8 @@ def draw_pairs(judged: Sequence[JudgedPair]) -> Figure:
     axes.hlines(np.arange(1.5, len(rows) - 1, 2), -0.5, len(LABELS) - 0.5, color="white", linewidth=4)
     axes.set_xticks(PLACES, LABELS)
     axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("model", fontsize=10, color=INK, labelpad=8)
     signs = {True: "+", False: "\N{MINUS SIGN}"}  # what was meant
     axes.set_yticks(range(len(rows)), [f"{text.text}  ({signs[text.label == POSITIVE]})" for text, _ in rows])
     axes.set_ylabel("sentence (+ meant as praise, \N{MINUS SIGN} as blame)", fontsize=10, color=INK)
@@ -136,7 +138,7 @@ def _draw_estimates(
     offset: float,
     label: str = "",
 ) -> None:
-    """Draw means with intervals, in percent, and the seeds as small dots."""
+    """Draw means with intervals, in percent, and the seeds as strokes."""
     estimates = [result.estimate(name, measure) for name in CONTENDERS]
     axes.errorbar(
         [100 * value.mean for value in estimates],

@@ -17,8 +17,8 @@ from ostinato_models.lab.word_sense.measurements import OFFSETS, Measured
 COLOURS: Mapping[EncoderName, str] = MappingProxyType({"left-to-right": VERMILION, "bidirectional": BLUE})
 SENSE_STYLE: Mapping[Sense, tuple[str, str]] = MappingProxyType({"river": (BLUE, "o"), "money": (VERMILION, "x")})
 GROUPS: tuple[tuple[Side, str], ...] = (
-    ("left", f"a word before “{WORD}” decides"),
-    ("right", f"a word after “{WORD}” decides"),
+    ("left", f"a word before “{WORD}”"),
+    ("right", f"a word after “{WORD}”"),
 )
 
 
@@ -35,6 +35,7 @@ def draw_accuracy(measured: Measured) -> Figure:
             axes.text(x, values.max() + 2, f"{values.mean():.0f}", ha="center", fontsize=9, color=INK)
     axes.axhline(100 * CHANCE, color=MUTED, linewidth=1.0, linestyle="--", label="chance")
     axes.set_xticks(range(len(GROUPS)), [label for _, label in GROUPS])
+    axes.set_xlabel("what decides the sense", fontsize=10, color=INK)
     axes.set_ylim(0, 110)
     axes.set_yticks(range(0, 101, 25))
     axes.set_ylabel(f"sense told from the state at “{WORD}”\n(% of sentences)", fontsize=10, color=INK)

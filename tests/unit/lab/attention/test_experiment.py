@@ -42,6 +42,7 @@ def test_sentences_are_grouped_by_words_and_empty_groups_left_out() -> None:
     assert [(score.label, score.sentences) for score in scores] == [("4 to 5", 2), ("over 5", 1), ("all", 3)]
     assert all(score.attention == pytest.approx(100.0) for score in scores)
     assert all(score.fixed < 10.0 for score in scores)
+    assert [score.label for score in score_by_length(sentences, right, wrong, (4, 5))] == ["5", "over 5", "all"]
 
 
 @pytest.mark.slow

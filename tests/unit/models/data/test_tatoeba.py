@@ -56,6 +56,12 @@ def test_an_attribution_column_is_ignored(tmp_path: Path) -> None:
     assert list(corpus.files) == ["tatoeba/fra-eng.zip"]
 
 
+def test_a_separator_within_a_sentence_ends_no_row(tmp_path: Path) -> None:
+    archive(tmp_path, "Hi.\tSalut\u2028!\nGo!\tVa !\n")
+
+    assert SentencePair("Hi.", "Salut\u2028!") in load_tatoeba(tmp_path).train
+
+
 def test_a_row_without_a_translation_is_refused_with_its_line(tmp_path: Path) -> None:
     archive(tmp_path, "Hi.\tSalut.\nGo!\n")
 
