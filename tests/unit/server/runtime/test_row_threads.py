@@ -40,8 +40,19 @@ def test_a_single_call_is_made_on_the_callers_thread() -> None:
     assert RowThreads(3).run([threading.get_ident]) == [threading.get_ident()]
 
 
-def test_one_thread_makes_one_call_after_another() -> None:
-    assert RowThreads(1).run([threading.get_ident] * 2) == [threading.get_ident()] * 2
+def test_threads_end_once_nobody_has_a_use_for_them() -> None:
+    threads = RowThreads(2)
+    together = threading.Barrier(2)
+
+    def who() -> threading.Thread:
+        together.wait(PATIENCE)
+        return threading.current_thread()
+
+    _, other = threads.run([who, who])
+    assert other.is_alive()
+    del threads
+    other.join(PATIENCE)
+    assert not other.is_alive()
 
 
 @pytest.mark.parametrize("failing", [0, 1])
