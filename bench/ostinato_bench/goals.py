@@ -92,6 +92,7 @@ def measure(plan: Plan, setting: Setting) -> Measured:
         found for path in discover(plan.repository) if (found := open_bundle(path)).manifest.name == MODELS[0]
     )
     bare = time_table(bundle, plan.device, setting.runtime, setting.threads, (1, plan.slots), plan.seconds / 2)
+    peak_share = _peak_share(bundle, plan, setting)
     flags = ["--device", plan.device, "--runtime", setting.runtime, "--threads", str(setting.threads)]
     flags += ["--max-concurrency", str(plan.slots)]
     flags += ["--max-queue", str(plan.crowd), "--max-requests-per-caller", str(2 * plan.crowd)]
@@ -113,7 +114,7 @@ def measure(plan: Plan, setting: Setting) -> Measured:
             sentences = Translation(sentences=SENTENCES, attention=False)
             return Measured(
                 bare=bare,
-                peak_share=_peak_share(bundle, plan, setting),
+                peak_share=peak_share,
                 streams=loads.run(streams, plan.slots),
                 alone=loads.run(streams, 1),
                 crowd=loads.run(streams, plan.crowd),

@@ -77,7 +77,12 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 )
 @_option("--max-concurrency", "max_concurrency", click.IntRange(1, 4096), "Streams that one model advances together.")
 @_option("--max-queue", "max_queue", click.IntRange(0, 1_000_000), "Requests that may wait for a slot, per model.")
-@_option("--threads", "threads", click.IntRange(1, 1024), "Threads that share the rows of a step.")
+@_option(
+    "--threads",
+    "threads",
+    click.IntRange(1, 1024),
+    "Threads that share the rows of a step; with TorchScript, its operations.",
+)
 @_option(
     "--window",
     "window",

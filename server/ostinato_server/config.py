@@ -11,7 +11,7 @@ from ostinato_server.repository.remote_url import RemoteUrl
 from ostinato_server.repository.versions import read_policies
 
 MOST_DEFAULT_THREADS = 2
-"""What was measured to serve more than one; of more threads nothing is known."""
+"""Two were measured to serve more characters than one; more were not tried."""
 
 
 def default_threads() -> int:
@@ -34,7 +34,8 @@ class ServerConfig:
         runtime: ``auto``, ``onnx``, ``onnx-int8`` or ``torchscript``.
         max_concurrency: Streams that one model advances together.
         max_queue: Requests that may wait for a slot, per model, before new ones are refused.
-        threads: Threads that share the rows of a step; 2 by default where there are as many cores.
+        threads: Threads that share the rows of a step (TorchScript: its operations); 2 by default where there are as
+            many cores.
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ostinato_bundle import Bundle, open_bundle
 from ostinato_server.errors import DeviceUnavailable
 from ostinato_server.runtime import onnx as runtime
 from ostinato_server.runtime import select
-from ostinato_server.runtime.onnx import OnnxBackend, OnnxStepTable
+from ostinato_server.runtime.onnx import LEAST_RUN_ROWS, LEAST_STEP_ROWS, LEAST_TEXTS, OnnxBackend, OnnxStepTable
 from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState
 from ostinato_server.runtime.row_threads import RowThreads
 from ostinato_server.runtime.select import open_backend
@@ -46,6 +47,18 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def generation(repository: Path) -> Bundle:
     return open_bundle(repository / "char-lm" / "1")
+
+
+class Watched(RowThreads):
+    """Notes in how many parts it took the rows."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.parts_taken: list[int] = []
+
+    def run(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        self.parts_taken.append(len(calls))
+        return super().run(calls)
 
 
 def table_with(bundle: Bundle, state: DeviceState | None) -> OnnxStepTable:
@@ -171,3 +184,21 @@ def test_runtime_built_for_cuda_on_a_machine_without_it_runs_on_the_cpu(
         open_backend(generation, "cuda", "onnx", 1)
     monkeypatch.setattr(onnxruntime.OrtValue, "ortvalue_from_shape_and_type", lambda *_: object())
     assert open_backend(generation, "auto", "onnx", 1).device == "cuda"
+
+
+def test_threads_share_the_rows_of_a_step_a_run_and_a_whole_graph(generation: Bundle) -> None:
+    backend = OnnxBackend(generation, "onnx", "cpu", 2)
+    threads = backend._threads = Watched(2)
+    table = backend.step_table("step", 2 * LEAST_STEP_ROWS)
+    for rows in (2 * LEAST_STEP_ROWS - 1, 2 * LEAST_STEP_ROWS):
+        table.step(rows)
+    for rows in (2 * LEAST_RUN_ROWS - 1, 2 * LEAST_RUN_ROWS):
+        table.run(rows, np.zeros((3, rows), np.float32))
+    reader = backend.graph("prefill")
+    for rows in (2 * LEAST_TEXTS - 1, 2 * LEAST_TEXTS):
+        states = {
+            tensor.name: np.zeros((rows, *tensor.shape[1:]), np.float32)
+            for tensor in generation.manifest.graphs["prefill"].state
+        }
+        reader.run({"tokens": np.ones((rows, 2), np.int64), **states})
+    assert threads.parts_taken == [1, 2] * 3
