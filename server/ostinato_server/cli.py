@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ostinato_bundle import BundleError
-from ostinato_server import event_loop
+from ostinato_server import event_loop, heap
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
@@ -191,6 +191,7 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
 def serve(repository: str | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
+    heap.keep()
     configure(log_format, log_level)
     try:
         config = ServerConfig(repository=read_repository(repository), **settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ostinato_bundle import BundleError, Fingerprint
+from ostinato_server import heap
 from ostinato_server.errors import BundleNotFound, ModelRefused, ModelTooLarge, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
@@ -321,6 +322,8 @@ class Lifecycle:
             del self._draining[model]
         self._metrics.model_unloaded(model.info)
         logger.info("unloaded %s", model)
+        del model  # the last that has it, as a rule
+        await asyncio.to_thread(heap.give_back)
 
     def _served_as(self, name: str) -> list[Served]:
         return [each for key, each in sorted(self._served.items(), key=lambda item: item[0]) if key[0] == name]
