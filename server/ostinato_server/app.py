@@ -130,7 +130,8 @@ async def start(config: ServerConfig) -> Server:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = ServerMetrics(registry)
-    metrics.configured(installed_version("ostinato"), config.max_concurrency, config.max_queue)
+    version = installed_version("ostinato")
+    metrics.configured(version, config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     credentials = tls(config)
     tracing = _start_tracing() if config.traces == "otlp" else None
@@ -157,7 +158,7 @@ async def start(config: ServerConfig) -> Server:
     models = ModelService(catalog, lifecycle, config.model_control)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceService(desk, statistics, models, watchdog, limit, lambda: guard.draining), server
+        OpenInferenceService(desk, statistics, models, watchdog, limit, lambda: guard.draining, version), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:

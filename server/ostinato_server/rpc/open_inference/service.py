@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
-from importlib.metadata import version as installed_version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,6 +66,7 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         watchdog: Tells whether the models can work.
         limit: Bounds the calls of one caller; the requests of a stream count as calls.
         draining: Whether the server is shutting down.
+        version: The server's.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         watchdog: Watchdog,
         limit: CallerLimit,
         draining: Callable[[], bool],
+        version: str,
     ) -> None:
         self._desk = desk
         self._statistics = statistics
@@ -84,6 +85,7 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self._watchdog = watchdog
         self._limit = limit
         self._draining = draining
+        self._version = version
         self._tasks = Tasks(GenerationService(desk), SentimentService(desk), TranslationService(desk))
 
     async def ServerLive(  # noqa: N802 (the contract's name)
@@ -112,7 +114,7 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ServerMetadataRequest, context: _ServicerContext
     ) -> pb.ServerMetadataResponse:
         """Says what the server is."""
-        return pb.ServerMetadataResponse(name=NAME, version=installed_version("ostinato"), extensions=EXTENSIONS)
+        return pb.ServerMetadataResponse(name=NAME, version=self._version, extensions=EXTENSIONS)
 
     async def ModelMetadata(  # noqa: N802
         self, request: pb.ModelMetadataRequest, context: _ServicerContext
