@@ -17,6 +17,7 @@ from ostinato_server.rpc.access import Caller
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 REQUEST_ID_KEY = "x-request-id"
+CLIENT_ID_KEY = "ostinato-client-id"
 MAX_REQUEST_ID_CHARACTERS = 128
 
 MAX_PASSAGES = 64
@@ -58,10 +59,14 @@ class Passage(NamedTuple):
 class Call:
     """What becomes known of a call; told to the metrics and to the log when it has ended.
 
+    Whom it is from is read once, as it comes. What runs beside a call may look a moment after the call's end, and
+    asking gRPC's own context then ends the process: grpcio 1.85 sets its core call to NULL in ``_schedule_rpc_coro``.
+
     Attributes:
         method: Full name of the method.
         request_id: Names the call in the log and to the client.
         peer: The host that it comes from.
+        client_id: Whom its client says that it is from; empty where it says nothing.
         started: When it came, on ``time.monotonic``, as the engines count.
         code: How it ended; cancelled unless something else is said.
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
@@ -84,6 +89,7 @@ class Call:
     method: str
     request_id: str
     peer: str
+    client_id: str = ""
     started: float = field(default_factory=time.monotonic)
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED
     reason: str | None = None
@@ -130,6 +136,11 @@ class Call:
 
 current_call: ContextVar[Call] = ContextVar("current_call")
 """The call that a task serves. Set by the guard, so that what lies between it and the services need not hand it on."""
+
+
+def client_id(metadata: Metadata) -> str:
+    """Whom the client says that its call is from; empty where it says nothing."""
+    return next((value for key, value in metadata if key == CLIENT_ID_KEY and isinstance(value, str) and value), "")
 
 
 def request_id(metadata: Metadata) -> str:

@@ -15,7 +15,6 @@ from ostinato.v1 import models_pb2
 from ostinato_server.errors import InvalidArgument, ModelNotFound, ServerError
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.watchdog import Watchdog
-from ostinato_server.rpc.access import host
 from ostinato_server.rpc.call import current_call
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
@@ -140,8 +139,8 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self, request_iterator: _MaybeAsyncIterator[pb.ModelInferRequest], context: _ServicerContext
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
         """Runs models, several requests at a time; an error ends its request, not the stream."""
-        caller = current_call.get().caller
-        share = CallShare(self._limit, host(context.peer()) if caller is None else caller.key)
+        call = current_call.get()
+        share = CallShare(self._limit, call.peer if call.caller is None else call.caller.key)
         async with aclosing(self._desk.sessions.until_draining(request_iterator)) as requests:
             answers = side_by_side(requests, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
             async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
