@@ -24,6 +24,10 @@ MAX_PASSAGES = 64
 """Ways through the engine of one call that are kept for its trace: a session has no end."""
 
 
+MAX_MODELS = 16
+"""Versions of models that one call asks whose names are kept."""
+
+
 class CallTrace(Protocol):
     """A call as a part of somebody's trace."""
 
@@ -74,9 +78,12 @@ class Call:
         counted: Whether it counts among the calls that its caller has under way.
         told: Whether the metrics and the log have it.
         trace: The trace that it is a part of; none where no traces are made.
-        model: The model that answers.
-        version: The model's version.
-        task: The model's task.
+        model: The model that answers; none where several do.
+        version: The model's version; none where several do.
+        task: The model's task; none where several models or versions answer.
+        models: Name and version of all that answer, the first of them at least.
+        requests: Requests of a stream that runs them side by side.
+        failed: Those of them that were answered with an error.
         texts: Texts that were read.
         input_tokens: Tokens in them.
         output_tokens: Tokens sent.
@@ -100,6 +107,9 @@ class Call:
     model: str | None = None
     version: int | None = None
     task: str | None = None
+    models: set[tuple[str, int]] = field(default_factory=set)
+    requests: int = 0
+    failed: int = 0
     texts: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -107,6 +117,13 @@ class Call:
     first_token_seconds: float | None = None
     passages: list[Passage] = field(default_factory=list)
     wording: list[str] = field(default_factory=list)
+
+    def asked(self, model: str, version: int, task: str) -> None:
+        """A request goes to a version of a model."""
+        if len(self.models) < MAX_MODELS:
+            self.models.add((model, version))
+        only = len(self.models) == 1
+        self.model, self.version, self.task = (model, version, task) if only else (None, None, None)
 
     def read(self, tokens: int) -> None:
         """A text of so many tokens was accepted."""

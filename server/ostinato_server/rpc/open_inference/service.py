@@ -195,6 +195,8 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelInferRequest, share: CallShare, context: _ServicerContext
     ) -> AsyncGenerator[pb.ModelStreamInferResponse]:
         """Answers one request of a stream, an error with a message too."""
+        call = current_call.get()
+        call.requests += 1
         try:
             model = self._find(request.model_name, request.model_version, prefix="model_")
             with ExitStack() as place:
@@ -207,8 +209,10 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
                         response.parameters["triton_final_response"].bool_param = answer.final
                         yield pb.ModelStreamInferResponse(infer_response=response)
         except ServerError as error:
+            call.failed += 1
             yield _failure(request, str(error))
         except Exception:
+            call.failed += 1
             logger.exception("ModelStreamInfer: unexpected error")
             yield _failure(request, "internal error; the server has logged why")
 
