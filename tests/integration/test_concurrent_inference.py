@@ -206,6 +206,16 @@ def test_cancelling_the_stream_frees_the_slots_of_all_its_requests(repository: P
             assert len(texts(again.rest())) == 3
 
 
+def test_requests_that_come_as_the_stream_is_cancelled_do_the_server_no_harm(server: RunningServer) -> None:
+    """Some of them begin when gRPC has let go of the call already."""
+    requests = [generation(str(number), 1) for number in range(STREAM_REQUESTS)]
+    for _ in range(200):
+        call = server.inference.ModelStreamInfer(iter(requests), timeout=CALL_SECONDS)
+        next(call)
+        call.cancel()
+    assert len(generate(server, continued(5)).text) == 5
+
+
 def test_requests_of_a_stream_count_as_calls_of_their_caller(repository: Path) -> None:
     with without_a_slot(repository, max_requests_per_caller=3) as (server, holder), conversing(server) as stream:
         # The holder has one place, the stream's first request that of the stream, its second one the last.

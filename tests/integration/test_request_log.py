@@ -11,6 +11,7 @@ import grpc
 import pytest
 from tests.integration.harness import CALL_SECONDS, RunningServer, continued, fold, serving
 
+from ostinato.inference import grpc_service_pb2 as inference_pb2
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_server.logs import FIELDS
 
@@ -30,6 +31,12 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
 
     with caplog.at_level(logging.INFO, "ostinato_server.requests"):
         yield read
+
+
+def request(model: str, tensor: str, text: str) -> inference_pb2.ModelInferRequest:
+    made = inference_pb2.ModelInferRequest(model_name=model)
+    made.inputs.add(name=tensor, datatype="BYTES", shape=[1]).contents.bytes_contents.append(text.encode())
+    return made
 
 
 def times(line: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -75,6 +82,31 @@ def test_every_task_has_its_counts(server: RunningServer, lines: Lines) -> None:
         "code": "OK",
         "peer": "ipv4:127.0.0.1",
     }
+
+
+def test_a_stream_of_requests_is_one_line_that_counts_them_and_names_all_their_models(
+    server: RunningServer, lines: Lines
+) -> None:
+    scored = [request("sentiment", "text", "good"), request("sentiment", "text", ""), request("nobody", "text", "good")]
+    generated = request("char-lm", "prompt", PROMPT)
+    generated.parameters["max_tokens"].int64_param = 20
+    for requests in ([generated, *scored], [generated, generated]):
+        list(server.inference.ModelStreamInfer(iter(requests), timeout=CALL_SECONDS))
+    mixed, alike = lines(2)
+    assert times(mixed, "total") == {
+        "method": "/inference.GRPCInferenceService/ModelStreamInfer",
+        "code": "OK",
+        "peer": "ipv4:127.0.0.1",
+        "models": ["char-lm/1", "sentiment/1"],
+        "requests": 4,
+        "failed": 2,
+        "texts": 2,
+        "input_tokens": 8,
+        "output_tokens": 20,
+    }
+    assert (alike["model"], alike["version"], alike["task"]) == ("char-lm", 1, "generation")
+    assert (alike["requests"], alike["output_tokens"]) == (2, 40)
+    assert not alike.keys() & {"models", "failed"}
 
 
 def test_a_refused_call_is_a_line_with_its_reason(server: RunningServer, lines: Lines) -> None:

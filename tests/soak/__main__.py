@@ -47,7 +47,7 @@ def main(seconds: float, warm_up: float, load: float, seed: int, repository: Pat
         forge_version(served, "char-lm", 2)
         with soaked_server(served, folder) as server:
             result = asyncio.run(soak(server, all_work(CHARACTERS), plan, tell))
-    click.echo(f"{seconds:g} s at {load:.0%} of {result.capacity:.0f} requests/s\n")
+    click.echo(f"{seconds:g} s at {load:.0%} of {result.capacity:.0f} calls/s\n")
     click.echo(requests_table(result))
     click.echo()
     click.echo(held_table(result))

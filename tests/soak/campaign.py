@@ -32,7 +32,7 @@ class Plan:
         seconds: How long the run lasts.
         warm_up_seconds: The same of the run before it, after which the server is counted first.
         calibration_seconds: How long its capacity is measured.
-        load: Requests that begin, over what it gets done.
+        load: Calls that begin, over what it gets done.
         swap_seconds: Between two swaps of versions.
         storm_seconds: Between two storms of connections.
         seed: Seed of all chance.
@@ -52,7 +52,7 @@ class Result:
     """What the soak found.
 
     Attributes:
-        capacity: Requests that the server gets done in a second.
+        capacity: Calls that the server gets done in a second.
         tally: What became of the requests of the run.
         warm: What the server held after the warm-up, when all was quiet.
         end: The same after the run.
@@ -78,7 +78,7 @@ async def soak(server: SoakedServer, work: list[Work], plan: Plan, tell: Callabl
     random = Random(plan.seed)
     references = await right_answers(server.target, work)
     capacity = await measure_capacity(server.target, Clients(work, references, random), plan.calibration_seconds)
-    tell(f"capacity: {capacity:.0f} requests/s")
+    tell(f"capacity: {capacity:.0f} calls/s")
     rate = plan.load * capacity
     warming = Clients(work, references, random)
     await _run(server, warming, rate, plan.warm_up_seconds, plan, random)
@@ -105,6 +105,7 @@ def grown(warm: Held, end: Held) -> list[str]:
 
 async def right_answers(target: str, work: list[Work]) -> References:
     """Asks for everything, one request at a time; leaves version 1 of the language model served."""
+    work = [each for each in work if not each.parts]
     found: References = {}
     async with grpc.aio.insecure_channel(target) as channel:
         for version in VERSIONS:
@@ -124,24 +125,27 @@ async def right_answers(target: str, work: list[Work]) -> References:
 
 
 async def measure_capacity(target: str, clients: Clients, seconds: float) -> float:
-    """Requests that a closed loop gets done in a second."""
+    """Calls that a closed loop gets done in a second."""
+    done = 0
     async with grpc.aio.insecure_channel(target) as channel:
         began = time.monotonic()
 
         async def ask() -> None:
+            nonlocal done
             while time.monotonic() - began < seconds:
                 await clients.steady(channel)
+                done += 1
 
         async with asyncio.TaskGroup() as group:
             for _ in range(CALIBRATION_CLIENTS):
                 group.create_task(ask())
-        return clients.tally.verified / (time.monotonic() - began)
+        return done / (time.monotonic() - began)
 
 
 async def _run(
     server: SoakedServer, clients: Clients, rate: float, seconds: float, plan: Plan, random: Random
 ) -> float:
-    """Requests at a rate, and everything else that befalls a server; gives the most memory that it had."""
+    """Calls at a rate, and everything else that befalls a server; gives the most memory that it had."""
     peak = server.resident_mib()
     async with AsyncExitStack() as stack:
         fast, slow = [

@@ -13,6 +13,15 @@ from tests.fuzz.driver import CLIENT_FAULT
 from tests.soak.work import Answer, Work, responses
 
 CALL_SECONDS = 120.0
+
+STREAMED_CODES = (
+    ("retry later", grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ("retry when one has ended", grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ("no model 'sentiment'; loaded: ", grpc.StatusCode.NOT_FOUND),
+    ("the deadline passed ", grpc.StatusCode.DEADLINE_EXCEEDED),
+)
+"""Words of the errors that a stream may tell of its requests, and the status that a call of its own would end with."""
+
 DAWDLED_MESSAGES = 10
 
 LEAVING, HURRYING, DAWDLING = 0.10, 0.05, 0.03
@@ -86,14 +95,23 @@ class Clients:
     async def finish(
         self, work: Work, channel: grpc.aio.Channel, seconds: float = CALL_SECONDS, pause: float = 0.0
     ) -> None:
-        """Reads an answer to its end, its first messages with pauses, and compares it."""
-        answer = Answer()
+        """Reads all answers to their ends, the first messages with pauses, and compares them."""
+        answers = {each.name: Answer() for each in work.asked}
         read = 0
         async for response in responses(work, channel, seconds):
-            answer.add(response)
+            answers[work.answered(response)].add(response)
             read += 1
             if pause and read <= DAWDLED_MESSAGES:
                 await asyncio.sleep(pause)
+        for each in work.asked:
+            answer = answers[each.name]
+            if answer.error:
+                code = next((code for words, code in STREAMED_CODES if words in answer.error), grpc.StatusCode.UNKNOWN)
+                self._judge(each, code, answer.error, hurries=seconds < CALL_SECONDS)
+            else:
+                self._compare(each, answer)
+
+    def _compare(self, work: Work, answer: Answer) -> None:
         right = self._references.get((work.name, answer.version))
         if not answer.complete or answer.text != right:
             self.tally.fault(f"{work.name}, version {answer.version}: {answer.text!r} instead of {right!r}")
@@ -115,24 +133,28 @@ class Clients:
             pass
         finally:
             await stream.aclose()
-        self.tally.ended["cancelled"] += 1
+        self.tally.ended["cancelled"] += len(work.asked)
 
     async def _watched(self, work: Work, request: Awaitable[None], hurries: bool = False) -> None:
-        """Judges how a request may end that does not come to its end."""
         try:
             await request
         except grpc.aio.AioRpcError as error:
-            code = error.code()
-            if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                self.tally.ended["refused"] += 1
-            elif error.details() == CLIENT_FAULT:
-                self.tally.ended["refused, for a reason that grpc.aio's client lost"] += 1
-            elif hurries and code is grpc.StatusCode.DEADLINE_EXCEEDED:
-                self.tally.ended["out of time"] += 1
-            elif hurries and code is grpc.StatusCode.CANCELLED:  # the server's gRPC saw the deadline pass first
-                self.tally.ended["out of time, told as cancelled"] += 1
-            elif work.model == "sentiment" and code is grpc.StatusCode.NOT_FOUND:  # it is unloaded now and then
-                self.tally.ended["not loaded"] += 1
-            else:
-                hurried = ", in a hurry" if hurries else ""
-                self.tally.fault(f"{work.name}{hurried}: {code.name}: {error.details()}")
+            self._judge(work, error.code(), error.details(), hurries)
+
+    def _judge(self, work: Work, code: grpc.StatusCode, details: str | None, hurries: bool) -> None:
+        """Judges how a request may end that does not come to its end."""
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            how = "refused"
+        elif details == CLIENT_FAULT:
+            how = "refused, for a reason that grpc.aio's client lost"
+        elif hurries and code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            how = "out of time"
+        elif hurries and code is grpc.StatusCode.CANCELLED:  # the server's gRPC saw the deadline pass first
+            how = "out of time, told as cancelled"
+        elif work.model == "sentiment" and code is grpc.StatusCode.NOT_FOUND:  # it is unloaded now and then
+            how = "not loaded"
+        else:
+            hurried = ", in a hurry" if hurries else ""
+            self.tally.fault(f"{work.name}{hurried}: {code.name}: {details}")
+            return
+        self.tally.ended[how] += len(work.asked)

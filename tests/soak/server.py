@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from tests.fuzz.server import ENVIRONMENT
 
 from ostinato_bench.metrics import Metrics
 
@@ -156,7 +153,6 @@ def soaked_server(repository: Path, folder: Path, *flags: str) -> Iterator[Soake
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, **ENVIRONMENT},
         )
     assert process.stdout is not None
     try:

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 import grpc
+from google.protobuf.message import Message
 from tests.soak.clients import CALL_SECONDS, FAST_OPTIONS, Clients
+from tests.soak.work import tensor_request
 
 from ostinato.v1 import generation_pb2, models_pb2
 from ostinato.v1.models_pb2_grpc import ModelServiceStub
@@ -33,25 +35,38 @@ def _literal(text: bytes) -> bytes:
     return bytes((len(text),)) + text
 
 
-def unread_call() -> bytes:
-    """A request for more than a connection takes in unread, from a client that then reads nothing (HPACK, RFC 7541)."""
+def unread_call(method: bytes, *messages: Message) -> bytes:
+    """A call with requests, from a client that then reads nothing (HPACK, RFC 7541)."""
     headers = b"".join(
         (
             b"\x83\x86",  # :method POST, :scheme http
-            b"\x44" + _literal(b"/ostinato.v1.GenerationService/Generate"),
+            b"\x44" + _literal(method),
             b"\x41" + _literal(b"localhost"),
             b"\x5f" + _literal(b"application/grpc"),
             b"\x40" + _literal(b"te") + _literal(b"trailers"),
         )
     )
-    message = generation_pb2.GenerateRequest(
+    body = b"".join(struct.pack(">BI", 0, each.ByteSize()) + each.SerializeToString() for each in messages)
+    return PREFACE + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 1, 1, body)
+
+
+def unread_generation() -> bytes:
+    """Asks for more than a connection takes in unread."""
+    request = generation_pb2.GenerateRequest(
         model="char-lm",
         prompt="The cat",
         top_alternatives=20,
         stopping=generation_pb2.StoppingParameters(max_tokens=5000),
-    ).SerializeToString()
-    body = struct.pack(">BI", 0, len(message)) + message
-    return PREFACE + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 1, 1, body)
+    )
+    return unread_call(b"/ostinato.v1.GenerationService/Generate", request)
+
+
+def unread_stream() -> bytes:
+    """Asks for as much side by side."""
+    requests = [tensor_request(str(number), "char-lm", "prompt", "The cat") for number in range(3)]
+    for request in requests:
+        request.parameters["max_tokens"].int64_param = 5000
+    return unread_call(b"/inference.GRPCInferenceService/ModelStreamInfer", *requests)
 
 
 STAGES = (
@@ -60,8 +75,8 @@ STAGES = (
     PREFACE,
     PREFACE + frame(4, 0, 0, b""),
     PREFACE + frame(4, 0, 0, b"") + frame(1, 0, 1, b"\x83\x86"),  # headers that do not end
-    unread_call(),
-    unread_call(),
+    unread_generation(),
+    unread_stream(),
     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
 )
 """How far a client gets before it falls silent."""

@@ -21,6 +21,9 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 30
 """How long a remote side may say nothing."""
 
+S3_TRIES = 2
+"""Of each request to S3."""
+
 _GONE = (404, 410)
 """What a web server answers where there is nothing."""
 
@@ -166,10 +169,13 @@ def _open_store(url: RemoteUrl) -> Any:
         import fsspec
 
         options = _OPTIONS[url.scheme]() if url.scheme in _OPTIONS else {}
-        return fsspec.filesystem(url.scheme, use_listings_cache=False, skip_instance_cache=True, **options)
+        store = fsspec.filesystem(url.scheme, use_listings_cache=False, skip_instance_cache=True, **options)
     except ImportError as error:
         missing = error.name or "a library"
         raise StartupError(f"repository {url}: {missing} is not installed; pip install 'ostinato[{extra}]'") from None
+    if url.scheme == "s3":
+        store.retries = 1  # s3fs would try five times, and its client as often each time: minutes of silence
+    return store
 
 
 def _web_options() -> dict[str, Any]:
@@ -179,7 +185,14 @@ def _web_options() -> dict[str, Any]:
 
 
 def _s3_options() -> dict[str, Any]:
-    return {"config_kwargs": {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}}
+    # A second try, since S3 asks for one when it is busy; both together may take as long as one elsewhere.
+    return {
+        "config_kwargs": {
+            "connect_timeout": CONNECT_SECONDS / S3_TRIES,
+            "read_timeout": READ_SECONDS / S3_TRIES,
+            "retries": {"total_max_attempts": S3_TRIES},
+        }
+    }
 
 
 def _gcs_options() -> dict[str, Any]:

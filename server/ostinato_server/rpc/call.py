@@ -17,10 +17,15 @@ from ostinato_server.rpc.access import Caller
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 REQUEST_ID_KEY = "x-request-id"
+CLIENT_ID_KEY = "ostinato-client-id"
 MAX_REQUEST_ID_CHARACTERS = 128
 
 MAX_PASSAGES = 64
 """Ways through the engine of one call that are kept for its trace: a session has no end."""
+
+
+MAX_MODELS = 16
+"""Versions of models that one call asks whose names are kept."""
 
 
 class CallTrace(Protocol):
@@ -58,10 +63,14 @@ class Passage(NamedTuple):
 class Call:
     """What becomes known of a call; told to the metrics and to the log when it has ended.
 
+    Whom it is from is read once, as it comes. What runs beside a call may look a moment after the call's end, and
+    asking gRPC's own context then ends the process: grpcio 1.85 sets its core call to NULL in ``_schedule_rpc_coro``.
+
     Attributes:
         method: Full name of the method.
         request_id: Names the call in the log and to the client.
         peer: The host that it comes from.
+        client_id: Whom its client says that it is from; empty where it says nothing.
         started: When it came, on ``time.monotonic``, as the engines count.
         code: How it ended; cancelled unless something else is said.
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
@@ -69,9 +78,12 @@ class Call:
         counted: Whether it counts among the calls that its caller has under way.
         told: Whether the metrics and the log have it.
         trace: The trace that it is a part of; none where no traces are made.
-        model: The model that answers.
-        version: The model's version.
-        task: The model's task.
+        model: The model that answers; none where several do.
+        version: The model's version; none where several do.
+        task: The model's task; none where several models or versions answer.
+        models: Name and version of all that answer, the first of them at least.
+        requests: Requests of a stream that runs them side by side.
+        failed: Those of them that were answered with an error.
         texts: Texts that were read.
         input_tokens: Tokens in them.
         output_tokens: Tokens sent.
@@ -84,6 +96,7 @@ class Call:
     method: str
     request_id: str
     peer: str
+    client_id: str = ""
     started: float = field(default_factory=time.monotonic)
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED
     reason: str | None = None
@@ -94,6 +107,9 @@ class Call:
     model: str | None = None
     version: int | None = None
     task: str | None = None
+    models: set[tuple[str, int]] = field(default_factory=set)
+    requests: int = 0
+    failed: int = 0
     texts: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -101,6 +117,13 @@ class Call:
     first_token_seconds: float | None = None
     passages: list[Passage] = field(default_factory=list)
     wording: list[str] = field(default_factory=list)
+
+    def asked(self, model: str, version: int, task: str) -> None:
+        """A request goes to a version of a model."""
+        if len(self.models) < MAX_MODELS:
+            self.models.add((model, version))
+        only = len(self.models) == 1
+        self.model, self.version, self.task = (model, version, task) if only else (None, None, None)
 
     def read(self, tokens: int) -> None:
         """A text of so many tokens was accepted."""
@@ -130,6 +153,11 @@ class Call:
 
 current_call: ContextVar[Call] = ContextVar("current_call")
 """The call that a task serves. Set by the guard, so that what lies between it and the services need not hand it on."""
+
+
+def client_id(metadata: Metadata) -> str:
+    """Whom the client says that its call is from; empty where it says nothing."""
+    return next((value for key, value in metadata if key == CLIENT_ID_KEY and isinstance(value, str) and value), "")
 
 
 def request_id(metadata: Metadata) -> str:

@@ -65,7 +65,7 @@ class Desk:
         Until then the model stays, whatever is loaded in its place.
         """
         call = current_call.get()
-        call.model, call.version, call.task = model.name, model.version, model.manifest.task
+        call.asked(model.name, model.version, model.manifest.task)
         started = self.clock()
         outcome = "internal"
         try:

@@ -68,7 +68,7 @@ class _Session:
         limit = self.model.limits.max_alternatives
         self._alternatives = round(fields.number("top_alternatives", start.top_alternatives, 0, limit))
         self._details = start.include_logprobs or self._alternatives > 0
-        self._standing = read_standing(start.priority, context, current_call.get().caller)
+        self._standing = read_standing(start.priority, current_call.get())
         self._after: Continuation | None = None
         self._ended = False
 

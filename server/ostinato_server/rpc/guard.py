@@ -16,7 +16,7 @@ from ostinato_server.errors import Draining, InvalidArgument, ServerError
 from ostinato_server.logs import FIELDS
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.rpc.access import Access, host
-from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, CallTrace, Metadata, current_call, request_id
+from ostinato_server.rpc.call import REQUEST_ID_KEY, Call, CallTrace, Metadata, client_id, current_call, request_id
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.request_log import RequestLog, identity
 from ostinato_server.rpc.status import DETAILS_KEY, code_of, reason_of, status_of
@@ -150,7 +150,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _enter(self, method: str, context: Context) -> Call:
         metadata = tuple(context.invocation_metadata() or ())
-        call = Call(method, request_id(metadata), host(context.peer()))
+        call = Call(method, request_id(metadata), host(context.peer()), client_id(metadata))
         if self._trace is not None:
             call.trace = self._trace(method, metadata)
         current_call.set(call)

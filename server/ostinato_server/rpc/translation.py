@@ -41,7 +41,7 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
         model = self._desk.find(DecodeModel, "translation", request.model, version)
         with self._desk.count(model) as call:
             deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
-            standing = read_standing(request.priority, context, call.caller)
+            standing = read_standing(request.priority, call)
             model.client.admission.check(priority=standing.priority, deadline=deadline)
             asked = read_request(request, model, deadline, standing)
             call.read(len(asked.source))

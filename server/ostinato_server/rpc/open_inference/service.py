@@ -14,7 +14,6 @@ from ostinato.v1 import models_pb2
 from ostinato_server.errors import InvalidArgument, ModelNotFound, ServerError
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.watchdog import Watchdog
-from ostinato_server.rpc.access import host
 from ostinato_server.rpc.call import current_call
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
@@ -142,8 +141,8 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self, request_iterator: _MaybeAsyncIterator[pb.ModelInferRequest], context: _ServicerContext
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
         """Runs models, several requests at a time; an error ends its request, not the stream."""
-        caller = current_call.get().caller
-        share = CallShare(self._limit, host(context.peer()) if caller is None else caller.key)
+        call = current_call.get()
+        share = CallShare(self._limit, call.peer if call.caller is None else call.caller.key)
         async with aclosing(self._desk.sessions.until_draining(request_iterator)) as requests:
             answers = side_by_side(requests, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
             async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
@@ -198,6 +197,8 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelInferRequest, share: CallShare, context: _ServicerContext
     ) -> AsyncGenerator[pb.ModelStreamInferResponse]:
         """Answers one request of a stream, an error with a message too."""
+        call = current_call.get()
+        call.requests += 1
         try:
             model = self._find(request.model_name, request.model_version, prefix="model_")
             with ExitStack() as place:
@@ -210,8 +211,10 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
                         response.parameters["triton_final_response"].bool_param = answer.final
                         yield pb.ModelStreamInferResponse(infer_response=response)
         except ServerError as error:
+            call.failed += 1
             yield _failure(request, str(error))
         except Exception:
+            call.failed += 1
             logger.exception("ModelStreamInfer: unexpected error")
             yield _failure(request, "internal error; the server has logged why")
 
