@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import math
 import signal
@@ -105,6 +106,8 @@ async def _run(load: Load, connection: Connection, pipe: Pipe) -> Recording:
                 pass
         async with asyncio.timeout(CONNECT_SECONDS):
             await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        gc.collect()
+        gc.freeze()  # its own pauses are not to be taken for the server's
         pipe.send(READY)
         begin: float = pipe.recv()
         await asyncio.sleep(begin - time.perf_counter())

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ostinato_bundle import BundleError
-from ostinato_server import event_loop, heap
+from ostinato_server import event_loop, garbage, heap
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
@@ -228,6 +228,7 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
         starting.cancel()
         return
     server = await starting
+    garbage.settle()
     if as_json:
         try:
             click.echo(json.dumps({"address": server.address, "metrics": server.metrics_url}))

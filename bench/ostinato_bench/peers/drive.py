@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import hashlib
 import itertools
 import json
@@ -95,6 +96,8 @@ async def measure(name: str, call: Call, concurrency: int, seconds: float, warm_
     """One run in closed loop, after a shorter one that is not counted."""
     numbers = itertools.count()
     await Loop(call, Recording(warm_up), numbers, clock=time.perf_counter).closed(concurrency, warm_up)
+    gc.collect()
+    gc.freeze()  # its own pauses are not to be taken for the server's
     recording = Recording(seconds)
     start, cpu = time.perf_counter(), time.process_time()
     await Loop(call, recording, numbers, clock=time.perf_counter).closed(concurrency, seconds)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ostinato_bundle import BundleError, Fingerprint
-from ostinato_server import heap
+from ostinato_server import garbage, heap
 from ostinato_server.errors import BundleNotFound, ModelRefused, ModelTooLarge, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
@@ -323,7 +323,7 @@ class Lifecycle:
         self._metrics.model_unloaded(model.info)
         logger.info("unloaded %s", model)
         del model  # the last that has it, as a rule
-        await asyncio.to_thread(heap.give_back)
+        await asyncio.to_thread(_reclaim)
 
     def _served_as(self, name: str) -> list[Served]:
         return [each for key, each in sorted(self._served.items(), key=lambda item: item[0]) if key[0] == name]
@@ -337,3 +337,9 @@ class Lifecycle:
         else:
             state = State.AVAILABLE if refusal is None else State.REFUSED
         return Entry(*key, state, "" if refusal is None else refusal.reason)
+
+
+def _reclaim() -> None:
+    """Hands what a model has left behind back to the system."""
+    garbage.settle_again()
+    heap.give_back()
