@@ -191,10 +191,10 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
 def serve(repository: str | None, as_json: bool, log_format: str | None, log_level: str, **settings: Any) -> None:
     """Serve the models of a repository over gRPC, with metrics beside it."""
-    heap.keep()
     configure(log_format, log_level)
     try:
         config = ServerConfig(repository=read_repository(repository), **settings)
+        heap.keep(config.threads)
         event_loop.run(_run(config, as_json))
     except (StartupError, BundleError) as error:
         raise click.ClickException(str(error)) from error

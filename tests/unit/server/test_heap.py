@@ -52,7 +52,7 @@ def resident():
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-heap.keep()
+heap.keep(2)
 blocks = [libc.malloc(100_000) for _ in range(1_000)]
 for block in blocks:
     ctypes.memset(block, 1, 100_000)
@@ -79,7 +79,7 @@ def printed(script: str, environment: Mapping[str, str] | None = None) -> list[i
 
 
 def test_memory_across_the_end_of_a_heap_is_mapped_once() -> None:
-    (faults,) = printed(ACROSS_THE_END_OF_A_HEAP.format(prepare="assert heap.keep()"))
+    (faults,) = printed(ACROSS_THE_END_OF_A_HEAP.format(prepare="assert heap.keep(2)"))
     (before,) = printed(ACROSS_THE_END_OF_A_HEAP.format(prepare=""))
     assert faults < 500
     assert before > 5_000, "glibc keeps it by itself now: the module is of no use any more"
@@ -87,7 +87,7 @@ def test_memory_across_the_end_of_a_heap_is_mapped_once() -> None:
 
 def test_the_environment_has_the_last_word() -> None:
     little = {"MALLOC_TOP_PAD_": "0", "MALLOC_TRIM_THRESHOLD_": "100000", "MALLOC_MMAP_THRESHOLD_": "100000000"}
-    (faults,) = printed(ACROSS_THE_END_OF_A_HEAP.format(prepare="assert heap.keep()"), little)
+    (faults,) = printed(ACROSS_THE_END_OF_A_HEAP.format(prepare="assert heap.keep(2)"), little)
     assert faults > 5_000
 
 
