@@ -27,9 +27,13 @@ def _trim() -> None:
 
 def census() -> dict[str, object]:
     """Tasks that have not ended, threads that the server started, and the objects that the collector knows, by type."""
+    settled = gc.get_freeze_count() > 0
+    gc.unfreeze()  # the server has what stays passed over, and something may have stayed that should not have
     gc.collect()
     _trim()
     objects = gc.get_objects()
+    if settled:
+        gc.freeze()
     return {
         "tasks": sorted(
             repr(each.get_coro()) for each in objects if isinstance(each, asyncio.Task) and not each.done()
