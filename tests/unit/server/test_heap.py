@@ -65,9 +65,32 @@ print(full - freed, full - resident())
 """
 
 
-def printed(script: str, environment: Mapping[str, str] | None = None) -> list[int]:
-    """The numbers that a process prints."""
-    done = subprocess.run(
+ARENAS = """
+import ctypes, threading
+from ostinato_server import heap
+
+{prepare}
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+everybody = threading.Barrier(8)
+
+def take():
+    everybody.wait()
+    libc.malloc(100_000)
+    everybody.wait()
+
+threads = [threading.Thread(target=take) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_stats()
+"""
+
+
+def run(script: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a process of its own."""
+    return subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, **(environment or {})},
         capture_output=True,
@@ -75,7 +98,11 @@ def printed(script: str, environment: Mapping[str, str] | None = None) -> list[i
         check=True,
         timeout=60,
     )
-    return list(map(int, done.stdout.split()))
+
+
+def printed(script: str, environment: Mapping[str, str] | None = None) -> list[int]:
+    """The numbers that a process prints."""
+    return list(map(int, run(script, environment).stdout.split()))
 
 
 def test_memory_across_the_end_of_a_heap_is_mapped_once() -> None:
@@ -95,3 +122,11 @@ def test_what_is_freed_stays_until_it_is_given_back() -> None:
     freed, given_back = printed(FREED_AND_GIVEN_BACK)
     assert freed < 10
     assert given_back > 80
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_heaps_are_as_few_as_the_threads_that_compute_but_two(threads: int) -> None:
+    with_few = run(ARENAS.format(prepare=f"assert heap.keep({threads})")).stderr.count("Arena")
+    by_itself = run(ARENAS.format(prepare="")).stderr.count("Arena")
+    assert with_few == max(2, threads)
+    assert by_itself > 3

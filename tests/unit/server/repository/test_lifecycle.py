@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ostinato_bundle import BundleError
+from ostinato_server import heap
 from ostinato_server.errors import ModelNotFound, ModelRefused, ModelTooLarge, StartupError
 from ostinato_server.metrics import ModelInfo, ServerMetrics
 from ostinato_server.repository.catalog import Catalog
@@ -171,6 +173,21 @@ async def test_stop_gives_up_what_is_held(tmp_path: Path) -> None:
     with rig.model("a/1").uses.held():
         await rig.lifecycle.close()
     assert rig.model("a/1").closed == 1
+
+
+async def test_memory_is_given_back_when_a_model_that_left_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path)
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    there = weakref.ref(rig.loader.loaded.pop())
+    gone: list[bool] = []
+    monkeypatch.setattr(heap, "give_back", lambda: gone.append(there() is None))
+    await rig.lifecycle.unload("a")
+    await rig.lifecycle.drained()
+    assert gone == [True]
+    await rig.lifecycle.close()
 
 
 async def test_names_are_announced_after_every_change(rig: Rig) -> None:
