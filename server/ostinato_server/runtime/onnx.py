@@ -16,7 +16,9 @@ from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.external_data import self_contained
 from ostinato_server.runtime.memory import MemoryBlock
 from ostinato_server.runtime.multi_step import FIRST, LAST, LOGPROBS, TOKENS, UNIFORMS, several_steps
-from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState, HostState, Place, StateBuffers, place
+from ostinato_server.runtime.onnx_buffers import Buffers, DeviceBuffers, HostBuffers
+from ostinato_server.runtime.onnx_given import Blocks, Given
+from ostinato_server.runtime.onnx_places import Place, place
 from ostinato_server.runtime.row_threads import Part, RowThreads
 from ostinato_server.runtime.signature import Declared, difference
 from ostinato_server.runtime.stepwise import step_by_step
@@ -66,7 +68,8 @@ class OnnxBackend:
         """Opens a step graph with room for ``capacity`` streams."""
         graph = self._bundle.manifest.graphs[name]
         session, multi_step = self._session(name), self._multi_step(name, graph)
-        return OnnxStepTable(session, multi_step, graph, capacity, self.device, self._threads)
+        buffers = HostBuffers() if self.device == "cpu" else DeviceBuffers(self.device)
+        return OnnxStepTable(session, multi_step, graph, capacity, self._threads, buffers)
 
     def _multi_step(self, name: str, graph: Graph) -> onnxruntime.InferenceSession | None:
         """The graph of several steps in one run, where it is one that samples on nothing but its state."""
@@ -173,7 +176,7 @@ class _Run(NamedTuple):
 
     part: Part
     binding: onnxruntime.IOBinding
-    uniforms: FloatArray
+    uniforms: Given
     tokens: Array
     logprobs: FloatArray
 
@@ -183,16 +186,15 @@ class OnnxStepTable:
 
     Buffers never move, so a binding of inputs and outputs is made once for each batch size and reused: a step is one
     call with nothing copied and nothing allocated by this side. On a GPU, state and memory stay there; columns go over
-    and results come back within the call, which returns when the device is done.
+    before the call and results come back within it, and it returns when the device is done.
 
     Args:
         session: The step graph.
         multi_step: The same graph several times in one run, if there is such a thing.
         graph: What it takes and gives.
         capacity: Rows.
-        device: Where state and memory lie.
         threads: Take the rows through a step.
-        state: Holds the state; made for the device if not given.
+        buffers: Make what it reads and writes.
     """
 
     def __init__(
@@ -201,28 +203,26 @@ class OnnxStepTable:
         multi_step: onnxruntime.InferenceSession | None,
         graph: Graph,
         capacity: int,
-        device: str,
         threads: RowThreads,
-        state: StateBuffers | None = None,
+        buffers: Buffers,
     ) -> None:
         self.capacity = capacity
-        self._device = device
         self._threads = threads
+        self._buffers = buffers
         self._session = session
         self._multi_step = multi_step
         self._state_names = tuple(tensor.name for tensor in graph.state)
-        rows = [tensor.shape[1:] for tensor in graph.state]
-        self._state = state or (HostState(rows, capacity) if device == "cpu" else DeviceState(rows, capacity, device))
+        self._state = buffers.state([tensor.shape[1:] for tensor in graph.state], capacity)
         self._looked_at = 0
         self._memory = MemoryBlock(graph.memory, capacity) if graph.memory else None
-        self._on_device: DeviceBlocks | None = None
-        self._memory_changed = False
+        self._blocks: Blocks | None = None
+        self._memory_changed = self._memory is not None
         special = {*self._state_names, *(tensor.name for tensor in graph.memory)}
-        self.columns: dict[str, Array] = {
-            tensor.name: np.zeros(capacity, _DTYPES[tensor.data_type])
-            for tensor in graph.inputs
-            if tensor.name not in special
-        }
+        columns = [tensor for tensor in graph.inputs if tensor.name not in special]
+        self._given = buffers.given([((capacity,), _DTYPES[tensor.data_type]) for tensor in columns])
+        names = [tensor.name for tensor in columns]
+        self._column_places = dict(zip(names, self._given.places, strict=True))
+        self.columns: dict[str, Array] = dict(zip(names, self._given.arrays, strict=True))
         self._result_tensors = tuple(tensor for tensor in graph.outputs if not tensor.name.startswith("next_state_"))
         self._runs: dict[tuple[int, int, int], list[_Run]] = {}
         self._bindings: dict[tuple[int, int], tuple[list[onnxruntime.IOBinding], dict[str, Array]]] = {}
@@ -234,7 +234,7 @@ class OnnxStepTable:
         if self._memory is not None:
             self._memory_changed = True
             if self._memory.write(row, memory, alone=row == 0):
-                self._on_device = None
+                self._blocks = None
                 self._bindings.clear()
 
     def read(self, row: int) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
@@ -260,6 +260,7 @@ class OnnxStepTable:
     def step(self, count: int) -> Mapping[str, Array]:
         """Advances rows 0 to count-1 by one step."""
         self._state.settle()
+        self._given.send()
         if self._memory_changed:
             self._settle_memory()
         bindings, results = self._bindings.get((count, self._state.side)) or self._bind(count)
@@ -283,8 +284,10 @@ class OnnxStepTable:
                 self._runs.clear()
             parts = self._threads.parts(count, LEAST_RUN_ROWS)
             runs = self._runs[key] = [self._bind_run(self._multi_step, part, len(uniforms)) for part in parts]
+        self._given.send()
         for run in runs:
-            run.uniforms[:] = uniforms[:, run.part.rows]
+            run.uniforms.arrays[0][:] = uniforms[:, run.part.rows]
+            run.uniforms.send()
         self._threads.run([partial(self._multi_step.run_with_iobinding, run.binding) for run in runs])
         self._state.turn()
         tokens, logprobs = runs[0].tokens, runs[0].logprobs
@@ -300,7 +303,7 @@ class OnnxStepTable:
         Quantization makes a number of what is none, so an int8 graph that has lost a cell state goes on drawing tokens
         from the rest. What is not finite stays so, and is found within as many looks as there are tensors.
         """
-        if not self._state_names or self._device != "cpu":  # int8 graphs run on the CPU only
+        if not self._state_names or not self._buffers.on_host:  # int8 graphs run on the CPU only
             return ()
         self._looked_at = (self._looked_at + 1) % len(self._state_names)
         finite = np.isfinite(self._state.seen()[self._looked_at][:count])
@@ -311,27 +314,26 @@ class OnnxStepTable:
         run = _Run(
             part,
             session.io_binding(),
-            np.zeros(shape, np.float32),
+            self._buffers.given([(shape, np.float32)]),
             np.zeros(shape, np.int64),
             np.zeros(shape, np.float32),
         )
-        given = {name: place(column) for name, column in self.columns.items() if name not in ("token", "uniform")}
+        given = {name: where for name, where in self._column_places.items() if name not in ("token", "uniform")}
         given |= {FIRST + name: where for name, where in self._states(self._state.side).items()}
-        given[FIRST + "token"] = place(self.columns["token"])
+        given[FIRST + "token"] = self._column_places["token"]
         following = {LAST + name: where for name, where in self._states(self._state.side ^ 1).items()}
         _bind_rows(run.binding, part, given, following)
         drawn = {TOKENS: place(run.tokens), LOGPROBS: place(run.logprobs)}
-        _bind_rows(run.binding, Part(0, steps), {UNIFORMS: place(run.uniforms)}, drawn)
+        _bind_rows(run.binding, Part(0, steps), {UNIFORMS: run.uniforms.places[0]}, drawn)
         return run
 
     def _bind(self, count: int) -> tuple[list[onnxruntime.IOBinding], dict[str, Array]]:
-        columns = {name: place(column) for name, column in self.columns.items()}
         following = {f"next_{name}": where for name, where in self._states(self._state.side ^ 1).items()}
         results: dict[str, Array] = {}
         for tensor in self._result_tensors:
             shape = tuple(self._memory.source if size < 0 and self._memory else size for size in tensor.shape[1:])
             results[tensor.name] = np.zeros((count, *shape), _DTYPES[tensor.data_type])
-        inputs = {**self._states(self._state.side), **columns, **self._memories()}
+        inputs = {**self._states(self._state.side), **self._column_places, **self._memories()}
         outputs = following | {name: place(array) for name, array in results.items()}
         bindings = []
         for part in self._threads.parts(count, LEAST_STEP_ROWS):
@@ -345,18 +347,17 @@ class OnnxStepTable:
         return dict(zip(self._state_names, self._state.places(side), strict=True))
 
     def _memories(self) -> dict[str, Place]:
-        if self._memory is None:
+        if self._memory is None or self._blocks is None:
             return {}
-        places = list(map(place, self._memory.blocks)) if self._on_device is None else self._on_device.places
-        return dict(zip(self._memory.names, places, strict=True))
+        return dict(zip(self._memory.names, self._blocks.places, strict=True))
 
     def _settle_memory(self) -> None:
         """Makes what was written to the memory known to the next step."""
-        if self._memory is not None and self._device != "cpu":
-            if self._on_device is None:
-                self._on_device = DeviceBlocks(self._memory.blocks, self._device)
+        if self._memory is not None:
+            if self._blocks is None:
+                self._blocks = self._buffers.blocks(self._memory.blocks)
             else:
-                self._on_device.follow(self._memory.blocks)
+                self._blocks.follow(self._memory.blocks)
         self._memory_changed = False
 
 

@@ -1,162 +1,80 @@
-"""Where the state and the memory of an ONNX step table lie: on the host, or on a device with a host's view of them."""
+"""What an ONNX step table reads and writes, all of it on the host or all of it on a device."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
-import onnxruntime
+from ostinato_server.runtime.base import FloatArray
+from ostinato_server.runtime.onnx_given import (
+    Blocks,
+    DeviceBlocks,
+    DeviceGiven,
+    Given,
+    HostBlocks,
+    HostGiven,
+    Shaped,
+)
+from ostinato_server.runtime.onnx_state import DeviceState, HostState, StateBuffers
 
-from ostinato_server.runtime.base import Array, FloatArray
 
-
-class Place(NamedTuple):
-    """A buffer that a graph can be bound to.
+class Buffers(Protocol):
+    """Makes the buffers of a step table.
 
     Attributes:
-        device: ``cpu`` or ``cuda``.
-        address: Of its first number.
-        dtype: Type of its numbers.
-        row: Shape of a row.
+        on_host: Whether the state can be looked at without a copy.
     """
 
-    device: str
-    address: int
-    dtype: type[Any]
-    row: tuple[int, ...]
+    on_host: bool
 
-    def at(self, row: int) -> int:
-        """Address of the first number of a row."""
-        return self.address + row * math.prod(self.row) * np.dtype(self.dtype).itemsize
+    def state(self, rows: Sequence[tuple[int, ...]], capacity: int) -> StateBuffers:
+        """Two sets of state tensors, with rows of these shapes."""
 
+    def blocks(self, arrays: Sequence[FloatArray]) -> Blocks:
+        """What reads arrays that change seldom."""
 
-def place(array: Array) -> Place:
-    """That of an array, whose rows lie behind one another."""
-    return Place("cpu", array.ctypes.data, array.dtype.type, array.shape[1:])
+    def given(self, arrays: Sequence[Shaped]) -> Given:
+        """Arrays of these shapes and types."""
 
 
-class StateBuffers(Protocol):
-    """Two sets of buffers, each (capacity, …): a step reads the one that is current and writes the other."""
+class HostBuffers:
+    """All of it on the host."""
 
-    side: int
+    on_host = True
 
-    def places(self, side: int) -> list[Place]:
-        """Those of a set; they never move."""
+    def state(self, rows: Sequence[tuple[int, ...]], capacity: int) -> HostState:
+        """Two sets of state tensors."""
+        return HostState(rows, capacity)
 
-    def seen(self) -> Sequence[FloatArray]:
-        """The current set, to be read."""
+    def blocks(self, arrays: Sequence[FloatArray]) -> HostBlocks:
+        """The arrays themselves."""
+        return HostBlocks(arrays)
 
-    def changed(self) -> Sequence[FloatArray]:
-        """The current set, to be written to before the next step."""
-
-    def settle(self) -> None:
-        """Makes what was written known to the next step."""
-
-    def turn(self) -> None:
-        """The other set is current: a step has written it."""
+    def given(self, arrays: Sequence[Shaped]) -> HostGiven:
+        """Arrays of these shapes and types."""
+        return HostGiven(arrays)
 
 
-class HostState:
-    """State that is computed where it is written."""
-
-    def __init__(self, rows: Sequence[tuple[int, ...]], capacity: int) -> None:
-        self._sides = tuple([np.zeros((capacity, *row), np.float32) for row in rows] for _ in range(2))
-        self._places = tuple([place(buffer) for buffer in buffers] for buffers in self._sides)
-        self.side = 0
-
-    def places(self, side: int) -> list[Place]:
-        """Those of a set."""
-        return self._places[side]
-
-    def seen(self) -> Sequence[FloatArray]:
-        """The current set."""
-        return self._sides[self.side]
-
-    def changed(self) -> Sequence[FloatArray]:
-        """The current set."""
-        return self._sides[self.side]
-
-    def settle(self) -> None:
-        """Nothing is to be done."""
-
-    def turn(self) -> None:
-        """The other set is current."""
-        self.side ^= 1
-
-
-class DeviceState:
-    """State that stays on a device; it comes over when rows join, leave or change places, and goes back once.
-
-    However many rows come and go between two steps, all of it crosses once in each direction: ONNX Runtime copies
-    whole values only.
+class DeviceBuffers:
+    """All of it on a device, but for the results of a step, which the runtime brings back.
 
     Args:
-        rows: Shape of a row of each state tensor.
-        capacity: Rows.
-        device: ``cuda``; ``cpu`` has a copy too.
+        device: ``cuda``; ``cpu`` has copies too.
     """
 
-    def __init__(self, rows: Sequence[tuple[int, ...]], capacity: int, device: str) -> None:
-        self._sides = tuple([_zeros((capacity, *row), device) for row in rows] for _ in range(2))
-        self._places = tuple([_place(value, device) for value in values] for values in self._sides)
-        self._host: list[FloatArray] | None = None
-        self._newer = False
-        self.side = 0
+    on_host = False
 
-    def places(self, side: int) -> list[Place]:
-        """Those of a set."""
-        return self._places[side]
+    def __init__(self, device: str) -> None:
+        self._device = device
 
-    def seen(self) -> Sequence[FloatArray]:
-        """A copy of the current set, the same one until the next step."""
-        if self._host is None:
-            self._host = [np.array(value.numpy()) for value in self._sides[self.side]]
-        return self._host
+    def state(self, rows: Sequence[tuple[int, ...]], capacity: int) -> DeviceState:
+        """Two sets of state tensors."""
+        return DeviceState(rows, capacity, self._device)
 
-    def changed(self) -> Sequence[FloatArray]:
-        """The same copy, which goes back before the next step."""
-        self._newer = True
-        return self.seen()
+    def blocks(self, arrays: Sequence[FloatArray]) -> DeviceBlocks:
+        """Copies of the arrays."""
+        return DeviceBlocks(arrays, self._device)
 
-    def settle(self) -> None:
-        """Copies back what was changed."""
-        if self._newer and self._host is not None:
-            for value, array in zip(self._sides[self.side], self._host, strict=True):
-                value.update_inplace(array)
-            self._newer = False
-
-    def turn(self) -> None:
-        """The other set is current."""
-        self.side ^= 1
-        self._host = None
-
-
-class DeviceBlocks:
-    """Copies on a device of arrays that change seldom.
-
-    Args:
-        arrays: What is copied.
-        device: ``cuda``; ``cpu`` has a copy too.
-    """
-
-    def __init__(self, arrays: Sequence[FloatArray], device: str) -> None:
-        self._values = [_zeros(array.shape, device) for array in arrays]
-        self.places = [_place(value, device) for value in self._values]
-        self.follow(arrays)
-
-    def follow(self, arrays: Sequence[FloatArray]) -> None:
-        """Copies arrays of the same shapes over those that were copied before."""
-        for value, array in zip(self._values, arrays, strict=True):
-            value.update_inplace(array)
-
-
-def _zeros(shape: tuple[int, ...], device: str) -> onnxruntime.OrtValue:
-    value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(shape), np.float32, device, 0)
-    value.update_inplace(np.zeros(shape, np.float32))
-    return value
-
-
-def _place(value: onnxruntime.OrtValue, device: str) -> Place:
-    return Place(device, value.data_ptr(), np.float32, tuple(value.shape()[1:]))
+    def given(self, arrays: Sequence[Shaped]) -> DeviceGiven:
+        """Arrays of these shapes and types, and their copies."""
+        return DeviceGiven(arrays, self._device)

@@ -77,7 +77,7 @@ def together(results: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
 def pack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """The bytes of some tensors behind one another, the widest numbers first, so that each is aligned."""
     ordered = sorted(tensors, key=lambda tensor: -tensor.element_size())
-    return torch.cat([tensor.contiguous().view(-1).view(torch.uint8) for tensor in ordered])
+    return torch.cat([_in_a_row(tensor).view(torch.uint8) for tensor in ordered])
 
 
 def unpack(packed: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
@@ -89,3 +89,8 @@ def unpack(packed: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, 
         found[name] = packed[at : at + size].view(tensor.dtype).view(tensor.shape).numpy()
         at += size
     return {name: found[name] for name in like}
+
+
+def _in_a_row(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor's numbers one behind another; to torch a single one is that, whatever its stride."""
+    return tensor.contiguous().as_strided((tensor.numel(),), (1,))

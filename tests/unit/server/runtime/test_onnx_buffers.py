@@ -16,7 +16,9 @@ from ostinato_server.errors import DeviceUnavailable
 from ostinato_server.runtime import onnx as runtime
 from ostinato_server.runtime import select
 from ostinato_server.runtime.onnx import LEAST_RUN_ROWS, LEAST_STEP_ROWS, LEAST_TEXTS, OnnxBackend, OnnxStepTable
-from ostinato_server.runtime.onnx_buffers import DeviceBlocks, DeviceState
+from ostinato_server.runtime.onnx_buffers import Buffers, DeviceBuffers, HostBuffers
+from ostinato_server.runtime.onnx_given import DeviceBlocks, DeviceGiven
+from ostinato_server.runtime.onnx_state import DeviceState
 from ostinato_server.runtime.row_threads import RowThreads
 from ostinato_server.runtime.select import open_backend
 
@@ -27,7 +29,7 @@ ROWS: list[tuple[int, ...]] = [(3,), (2,)]
 class Counted(DeviceState):
     """Notes what crosses."""
 
-    def __init__(self, rows: list[tuple[int, ...]]) -> None:
+    def __init__(self, rows: Sequence[tuple[int, ...]]) -> None:
         super().__init__(rows, CAPACITY, "cpu")
         self.back = 0
 
@@ -61,11 +63,23 @@ class Watched(RowThreads):
         return super().run(calls)
 
 
-def table_with(bundle: Bundle, state: DeviceState | None) -> OnnxStepTable:
+class Elsewhere(DeviceBuffers):
+    """Copies that are on the host too, since a test has no device; the state notes what crosses."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+
+    def state(self, rows: Sequence[tuple[int, ...]], capacity: int) -> DeviceState:
+        assert capacity == CAPACITY
+        self.counted = Counted(rows)
+        return self.counted
+
+
+def table_with(bundle: Bundle, buffers: Buffers) -> OnnxStepTable:
     backend = OnnxBackend(bundle, "onnx", "cpu", 1)
     graph = bundle.manifest.graphs["step"]
     session, multi_step = backend._session("step"), backend._multi_step("step", graph)
-    return OnnxStepTable(session, multi_step, graph, CAPACITY, "cpu", RowThreads(1), state)
+    return OnnxStepTable(session, multi_step, graph, CAPACITY, RowThreads(1), buffers)
 
 
 def held(state: DeviceState, side: int) -> list[Any]:
@@ -108,12 +122,26 @@ def test_blocks_follow_what_they_copy() -> None:
     assert blocks.places == where
 
 
+def test_what_is_given_crosses_when_it_is_sent_and_all_of_it_together() -> None:
+    given = DeviceGiven([((3,), np.int64), ((2, 3), np.float32)], "cpu")
+    places = list(given.places)
+    given.arrays[0][:] = 5
+    given.arrays[1][1] = 0.5
+    assert not given._value.numpy().any()
+    given.send()
+    sent = given._value.numpy()
+    assert sent[:24].view(np.int64).tolist() == [5, 5, 5]
+    at = given.places[1].address - given.places[0].address
+    assert sent[at : at + 24].view(np.float32).tolist() == [0.0] * 3 + [0.5] * 3
+    assert (given.places, [where.row for where in places]) == (places, [(), (3,)])
+
+
 def test_streams_come_and_go_alike_wherever_their_state_lies(generation: Bundle) -> None:
     rows = [tensor.shape[1:] for tensor in generation.manifest.graphs["step"].state]
-    elsewhere = Counted(rows)
+    elsewhere = Elsewhere()
     uniforms = np.random.default_rng(1).random((5, 3), np.float32)
     given = []
-    for table in (table_with(generation, None), table_with(generation, elsewhere)):
+    for table in (table_with(generation, HostBuffers()), table_with(generation, elsewhere)):
         for row in range(3):
             table.write(row, ())
             for name, value in {"token": 3 + row, "temperature": 0.9, "top_k": 0, "top_p": 1.0}.items():
@@ -132,23 +160,21 @@ def test_streams_come_and_go_alike_wherever_their_state_lies(generation: Bundle)
         given.append(found)
     for ours, theirs in zip(*given, strict=True):
         assert np.array_equal(ours, theirs)
-    assert elsewhere.back == 2  # for three streams that joined, and for all that followed
+    assert elsewhere.counted.back == 2  # for three streams that joined, and for all that followed
 
 
-def test_memory_is_the_same_wherever_it_lies(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_the_same_wherever_it_lies(repository: Path) -> None:
     bundle = open_bundle(repository / "translation-en-fr" / "1")
     graph = bundle.manifest.graphs["step"]
     session = OnnxBackend(bundle, "onnx", "cpu", 1)._session("step")
-    monkeypatch.setattr(runtime, "DeviceBlocks", lambda arrays, _: DeviceBlocks(arrays, "cpu"))
     random = np.random.default_rng(2)
     sources = [
         [random.standard_normal((length, *tensor.shape[2:]), np.float32) for tensor in graph.memory]
         for length in (3, 20, 5)
     ]
     given = []
-    for device in ("cpu", "elsewhere"):
-        state = DeviceState([tensor.shape[1:] for tensor in graph.state], CAPACITY, "cpu")
-        table = OnnxStepTable(session, None, graph, CAPACITY, device, RowThreads(1), state)
+    for buffers in (HostBuffers(), Elsewhere()):
+        table = OnnxStepTable(session, None, graph, CAPACITY, RowThreads(1), buffers)
         found = []
         for row, source in enumerate(sources):
             table.write(row, (), source)

@@ -54,6 +54,8 @@ def test_results_that_were_packed_come_out_as_they_were() -> None:
         "token": torch.tensor([1, 2, 3]),
         "attention": torch.arange(6.0).view(3, 2).t(),
         "none": torch.zeros(0, 4),
+        "one of a column": torch.arange(12).view(3, 4)[:1, 2],
+        "a column of one": torch.arange(12.0).view(3, 4)[:1, 1:2],
     }
     found = unpack(pack(list(results.values())), results)
     assert list(found) == list(results)
