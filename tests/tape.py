@@ -63,10 +63,13 @@ class TapeLauncher:
     def ordered(self) -> AbstractContextManager[object]:
         return self._within()
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+    def warm_up(self, work: Callable[[], None]) -> None:
         assert self._inside
         for _ in range(WARM_UP_RUNS):
             work()
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        assert self._inside
         with Tape() as tape:
             work()
         assert tape.operations

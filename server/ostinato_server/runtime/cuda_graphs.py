@@ -25,8 +25,11 @@ class Launcher(Protocol):
     def ordered(self) -> AbstractContextManager[object]:
         """Everything within runs on the device in the order in which it is asked for; nothing waits for it."""
 
+    def warm_up(self, work: Callable[[], None]) -> None:
+        """Runs work some times, so that all is there which a recording of it needs."""
+
     def record(self, work: Callable[[], None]) -> Replay:
-        """Records work on buffers that stay where they are; it has run some times when this returns.
+        """Records work on buffers that stay where they are, and that needs nothing but what was warmed up.
 
         Raises:
             RuntimeError: The work waits for the device, or does something else that cannot be recorded.
@@ -60,16 +63,20 @@ class CudaLauncher:
         context: AbstractContextManager[object] = torch.cuda.stream(self._stream)
         return context
 
+    def warm_up(self, work: Callable[[], None]) -> None:
+        """Runs work on the stream that it will be recorded on."""
+        self._recording.wait_stream(self._stream)
+        with torch.cuda.stream(self._recording):
+            for _ in range(_WARM_UP_RUNS):
+                work()
+        self._stream.wait_stream(self._recording)
+
     def record(self, work: Callable[[], None]) -> Replay:
         """Records work as a CUDA graph.
 
         Raises:
             RuntimeError: It cannot be recorded.
         """
-        self._recording.wait_stream(self._stream)
-        with torch.cuda.stream(self._recording):
-            for _ in range(_WARM_UP_RUNS):
-                work()
         graph = torch.cuda.CUDAGraph()
         # Other engines go on meanwhile and may allocate; only this thread must keep to what can be recorded.
         with torch.cuda.graph(graph, pool=self._pool, stream=self._recording, capture_error_mode="thread_local"):

@@ -13,11 +13,11 @@ from tests.tape import TapeLauncher
 from ostinato_bundle import Bundle, open_bundle
 from ostinato_server.runtime.base import Array, FloatArray, StepTable
 from ostinato_server.runtime.ladder import ladder, rung
-from ostinato_server.runtime.recorded import MOST_STEPS, RecordedStepTable
+from ostinato_server.runtime.recorded import MOST_STEPS, STEPS_TOGETHER, RecordedStepTable
 from ostinato_server.runtime.torchscript import TorchScriptBackend, TorchScriptStepTable
 
 CAPACITY = 20
-LENGTHS = [1, 3, 7, MOST_STEPS, MOST_STEPS + 1]
+LENGTHS = [1, 3, STEPS_TOGETHER - 1, STEPS_TOGETHER, STEPS_TOGETHER + 1, MOST_STEPS, MOST_STEPS + 1]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def run_as_wide(plain: StepTable, count: int, uniforms: FloatArray) -> tuple[Arr
 def test_every_rung_is_recorded_when_the_table_is_made_and_leaves_no_trace(
     recorded: RecordedStepTable, launcher: TapeLauncher
 ) -> None:
-    assert launcher.recordings == len(ladder(CAPACITY))
+    assert launcher.recordings == 2 * len(ladder(CAPACITY))
     assert not any(state.any() for state in states(recorded, CAPACITY))
 
 
@@ -110,8 +110,8 @@ def test_runs_of_any_length_give_what_they_give_without_a_recording(
         assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("steps", "launches", "waits"), [(1, 1, 1), (MOST_STEPS, MOST_STEPS, 1), (20, 20, 2)])
-def test_run_waits_for_the_device_once(
+@pytest.mark.parametrize(("steps", "launches", "waits"), [(1, 1, 1), (7, 7, 1), (8, 1, 1), (16, 2, 1), (20, 6, 2)])
+def test_run_takes_few_launches_and_waits_for_the_device_once(
     recorded: RecordedStepTable, launcher: TapeLauncher, steps: int, launches: int, waits: int
 ) -> None:
     begin(recorded, 2)
