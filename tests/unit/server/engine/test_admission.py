@@ -60,12 +60,14 @@ def test_request_that_would_wait_beyond_its_deadline_is_refused_and_told_when_to
     rig = Rig(slots=1, max_queue=100)
     rig.admission.enter(11)
     rig.serve(50, 0.1)
-    # Ten wait: the newcomer begins after 1.1 s and takes 0.1 s; a fifth is added.
-    rig.admission.enter(deadline=rig.now + 1.45)
+    # Ten wait: the newcomer begins after 1.1 s and takes 0.1 s; half as much is added.
+    with pytest.raises(DeadlineUnreachable):
+        rig.admission.enter(deadline=rig.now + 1.75)
+    rig.admission.enter(deadline=rig.now + 1.85)
     rig.admission.leave(Priority.NORMAL, None)
     with pytest.raises(DeadlineUnreachable, match=r"in 1\.1 s, too late for its deadline in 1 s") as refused:
         rig.admission.enter(deadline=rig.now + 1.0)
-    assert refused.value.retry_after_seconds == pytest.approx(0.44, rel=0.01)
+    assert refused.value.retry_after_seconds == pytest.approx(0.8, rel=0.01)
     assert rig.admission.inside == 11
 
 
