@@ -79,6 +79,7 @@ class Lifecycle:
         self._draining: dict[LoadedModel, asyncio.Task[None]] = {}
         self._changes: set[asyncio.Task[Any]] = set()
         self._one_at_a_time = asyncio.Lock()
+        self._closing = False
 
     async def start(self, *, strict: bool) -> None:
         """Loads what the policies choose.
@@ -170,6 +171,7 @@ class Lifecycle:
         self._repository.close()
         while self._changes:
             await asyncio.gather(*self._changes, return_exceptions=True)
+        self._closing = True
         served, self._served = self._served, {}
         self._catalog.replace(())
         for each in served.values():
@@ -323,7 +325,8 @@ class Lifecycle:
         self._metrics.model_unloaded(model.info)
         logger.info("unloaded %s", model)
         del model  # the last that has it, as a rule
-        await asyncio.to_thread(_reclaim)
+        if not self._closing:  # the process takes all of it along
+            await asyncio.to_thread(_reclaim)
 
     def _served_as(self, name: str) -> list[Served]:
         return [each for key, each in sorted(self._served.items(), key=lambda item: item[0]) if key[0] == name]

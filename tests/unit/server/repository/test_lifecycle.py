@@ -190,6 +190,16 @@ async def test_memory_is_given_back_when_a_model_that_left_is_gone(
     await rig.lifecycle.close()
 
 
+async def test_memory_is_not_given_back_by_a_process_that_ends(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[None] = []
+    monkeypatch.setattr(heap, "give_back", lambda: given_back.append(None))
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    await rig.lifecycle.close()
+    assert rig.model("a/1").closed == 1
+    assert given_back == []
+
+
 async def test_names_are_announced_after_every_change(rig: Rig) -> None:
     rig.put("a/1", "b/1")
     await rig.lifecycle.start(strict=True)
