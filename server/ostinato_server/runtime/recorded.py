@@ -23,7 +23,7 @@ MOST_STEPS = 16
 """Steps that are launched without a look at what they drew; a longer run is made in parts."""
 
 STEPS_TOGETHER = 8
-"""Steps that are recorded in one piece too: a launch costs the host some 10 µs, and the device a pause as long."""
+"""Steps that are recorded in one piece too: between two launches an H100 does nothing for some 10 µs."""
 
 _POSITION, _UNIFORMS, _DRAWN = "position", "uniforms", "drawn"
 
@@ -145,7 +145,7 @@ class RecordedStepTable:
         return tokens, drawn[:, 1].view(np.float32).copy()  # the next part comes into the same buffer
 
     def _launch(self, count: int, steps: int, wanted: Transfer, rows: int | None = None) -> None:
-        """Makes so many steps one after another, with one copy before them, one behind them and one wait."""
+        """Makes so many steps, in few launches, with one copy before them, one behind them and one wait."""
         replays = self._replays[rung(count, self.capacity)]
         pieces, rest = divmod(steps, STEPS_TOGETHER)
         with torch.inference_mode(), self._launcher.ordered():
