@@ -152,6 +152,11 @@ class DecodeEngine(Worker):
         self._observer.load(self._scheduler.running, self._scheduler.waiting, self._scheduler.parked)
         return self._scheduler.running > 0 or self._scheduler.waiting > 0
 
+    @property
+    def due_at(self) -> float:
+        """The next deadline: a preempted stream has to end at its own, also while nothing runs."""
+        return self._scheduler.next_deadline
+
     def fail(self) -> None:
         """Ends the streams whose work it was; all others have lost nothing and stay.
 

@@ -25,6 +25,9 @@ class Schedulable(Queued, Protocol):
 
 S = TypeVar("S", bound=Schedulable)
 
+MOST_STALE_DEADLINES = 64
+"""Deadlines of ended streams that the heap may hold beyond one for each live stream."""
+
 
 class Scheduler(Generic[S]):
     """Admits waiting streams into free slots, in the order of a `FairQueue`.
@@ -99,6 +102,7 @@ class Scheduler(Generic[S]):
         stream = self._alive.pop(stream_id, None)
         if stream is None:
             return None
+        self._forget_stale_deadlines()
         if stream_id in self._running:
             self._release(stream)
         elif self._parked.pop(stream_id, None) is None:
@@ -111,8 +115,15 @@ class Scheduler(Generic[S]):
 
     @property
     def next_deadline(self) -> float:
-        """When `expired` has to be asked next; infinite when no stream is left."""
+        """The earliest deadline of the streams that have not ended; infinite when there is none."""
+        while self._deadlines and self._deadlines[0][1] not in self._alive:
+            heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else math.inf
+
+    @property
+    def deadlines_kept(self) -> int:
+        """Deadlines in memory, of live streams and of some that have ended."""
+        return len(self._deadlines)
 
     def expired(self, now: float) -> Iterator[S]:
         """Yields the streams whose deadline has passed; the caller removes them."""
@@ -125,6 +136,12 @@ class Scheduler(Generic[S]):
     def in_slots(self) -> list[S]:
         """Every stream that holds slots."""
         return list(self._running.values())
+
+    def _forget_stale_deadlines(self) -> None:
+        """Rebuilds the heap once most of it belongs to streams that have ended: amortised constant time for each."""
+        if len(self._deadlines) > 2 * len(self._alive) + MOST_STALE_DEADLINES:
+            self._deadlines = [entry for entry in self._deadlines if entry[1] in self._alive]
+            heapq.heapify(self._deadlines)
 
     def _release(self, stream: S) -> None:
         """Takes a running stream's slots back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -82,6 +83,11 @@ class Worker:
         """
         raise NotImplementedError
 
+    @property
+    def due_at(self) -> float:
+        """When a cycle is due although no message arrives; infinite when only messages bring work."""
+        return math.inf
+
     def fail(self) -> None:
         """Gives up the work at hand after an unexpected error; called on the thread."""
         raise NotImplementedError
@@ -118,7 +124,10 @@ class Worker:
         """Does a piece of work, if it can work; gives how long to wait for messages after it."""
         if self._shaken and not self._recovered():
             return REHEARSAL_SECONDS
-        return 0.0 if self.cycle() else None
+        if self.cycle():
+            return 0.0
+        due_at = self.due_at
+        return None if due_at == math.inf else max(0.0, due_at - self._clock())
 
     def _recovered(self) -> bool:
         try:

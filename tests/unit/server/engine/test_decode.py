@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,6 +178,27 @@ def test_cancelled_stream_frees_its_slot_before_the_next_step() -> None:
     assert rig.tokens[2] == continuation([2], 1)
     assert len(rig.tokens[1]) == 5
     assert 1 not in rig.ends
+
+
+def test_deadline_of_an_ended_stream_does_not_shorten_a_run_of_steps() -> None:
+    rig = Rig(message_seconds=1e6)
+    rig.table.when_stepped = lambda: rig.pass_time(0.001)
+    rig.submit(1, [1], max_tokens=1, deadline=100.0039)
+    rig.run()
+    rig.submit(2, [2], max_tokens=100)
+    rig.run(3)
+    assert rig.observer.runs[-1] == 10
+
+
+def test_preempted_stream_is_due_at_its_deadline_when_nothing_runs() -> None:
+    rig = Rig()
+    rig.submit(1, [1], max_tokens=100, credit=3, deadline=130.0)
+    rig.run()
+    assert (rig.observer.parked, rig.engine.due_at) == (1, 130.0)
+    rig.now = 130.0
+    assert not rig.engine.cycle()
+    assert isinstance(rig.ends[1], DeadlineExpired)
+    assert rig.engine.due_at == math.inf
 
 
 def test_stream_past_its_deadline_ends_with_an_error_and_frees_its_slot() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ostinato_server.engine.scheduler import Scheduler
+from ostinato_server.engine.scheduler import MOST_STALE_DEADLINES, Scheduler
 
 
 @dataclass
@@ -84,6 +84,43 @@ def test_expired_streams_are_told_once_wherever_they_are() -> None:
     list(scheduler.admit())
     assert ids(scheduler.expired(2.0)) == [1, 2]
     assert ids(scheduler.expired(2.0)) == []
+
+
+def test_ended_stream_no_longer_counts_as_the_next_deadline() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    for number, deadline in ((1, 5.0), (2, 9.0), (3, 7.0)):
+        scheduler.submit(Stream(number, deadline=deadline))
+    scheduler.remove(1)
+    assert scheduler.next_deadline == 7.0
+    scheduler.remove(3)
+    scheduler.remove(2)
+    assert scheduler.next_deadline == float("inf")
+
+
+def test_deadlines_of_ended_streams_are_not_kept_until_they_pass() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    scheduler.submit(Stream(0, deadline=1.0))
+    for number in range(1, 10_000):
+        scheduler.submit(Stream(number, deadline=300.0 + number))
+        scheduler.remove(number)
+    assert scheduler.deadlines_kept <= 2 + MOST_STALE_DEADLINES + 1
+    assert ids(scheduler.expired(1.0)) == [0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0, 10), st.booleans()), max_size=200))
+def test_next_deadline_is_that_of_the_streams_that_have_not_ended(actions: list[tuple[int, float, bool]]) -> None:
+    scheduler: Scheduler[Stream] = Scheduler(4)
+    alive: dict[int, float] = {}
+    for number, (target, deadline, submits) in enumerate(actions):
+        if submits:
+            scheduler.submit(Stream(number, deadline=deadline))
+            alive[number] = deadline
+        elif alive:
+            ended = sorted(alive)[target % len(alive)]
+            scheduler.remove(ended)
+            del alive[ended]
+        assert scheduler.next_deadline == min(alive.values(), default=float("inf"))
+    assert sorted(ids(scheduler.expired(5.0))) == sorted(number for number, at in alive.items() if at <= 5.0)
 
 
 def test_stream_wider_than_all_slots_is_refused() -> None:

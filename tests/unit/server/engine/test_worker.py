@@ -1,3 +1,4 @@
+import math
 import threading
 import time
 
@@ -41,3 +42,35 @@ def test_work_that_waits_behind_a_failure_goes_on_without_another_message() -> N
     worker.stop(10)
     assert finished
     assert (worker.failures, worker.left) == (1, 0)
+
+
+class Punctual(Worker):
+    """Has work at a time that no message announces."""
+
+    def __init__(self) -> None:
+        super().__init__("punctual", time.monotonic)
+        self.work_at = math.inf
+        self.done = threading.Event()
+
+    @property
+    def due_at(self) -> float:
+        return self.work_at
+
+    def handle(self, message: object) -> None:
+        assert isinstance(message, float)
+        self.work_at = message
+
+    def cycle(self) -> bool:
+        if self._clock() >= self.work_at:
+            self.work_at = math.inf
+            self.done.set()
+        return False
+
+
+def test_work_that_is_due_later_is_done_without_another_message() -> None:
+    worker = Punctual()
+    worker.start()
+    worker.post(time.monotonic() + 0.05)
+    finished = worker.done.wait(10)
+    worker.stop(10)
+    assert finished
