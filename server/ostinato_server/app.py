@@ -147,6 +147,7 @@ async def start(config: ServerConfig) -> Server:
         access,
         limit,
         RequestLog(config.log_text),
+        config.max_deadline_seconds,
         None if tracing is None else tracing.spans.begin,
     )
     server = grpc.aio.server(interceptors=[guard], options=channel_options(config))

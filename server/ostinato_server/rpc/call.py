@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -72,11 +73,12 @@ class Call:
         peer: The host that it comes from.
         client_id: Whom its client says that it is from; empty where it says nothing.
         started: When it came, on ``time.monotonic``, as the engines count.
+        deadline: When its newest request must be done, on the same clock; infinite before there is one.
         code: How it ended; cancelled unless something else is said.
         reason: Name of the error that ended it, ``MODEL_NOT_FOUND`` for instance.
         caller: Who makes it.
         counted: Whether it counts among the calls that its caller has under way.
-        told: Whether the metrics and the log have it.
+        told: Whether it has ended: the metrics and the log have it.
         trace: The trace that it is a part of; none where no traces are made.
         model: The model that answers; none where several do.
         version: The model's version; none where several do.
@@ -98,6 +100,7 @@ class Call:
     peer: str
     client_id: str = ""
     started: float = field(default_factory=time.monotonic)
+    deadline: float = math.inf
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED
     reason: str | None = None
     caller: Caller | None = None

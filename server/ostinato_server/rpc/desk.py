@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import grpc
+
 from ostinato_server.errors import (
     DeadlineExpired,
     DeadlineUnreachable,
@@ -21,6 +23,7 @@ from ostinato_server.errors import (
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
+from ostinato_server.rpc import fields
 from ostinato_server.rpc.call import Call, current_call
 from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.statistics import Statistics
@@ -57,6 +60,12 @@ class Desk:
             WrongTask: It does something else.
         """
         return self.catalog.get_as(kind, task, name, version)
+
+    def deadline(self, context: grpc.aio.ServicerContext[object, object]) -> float:
+        """When a request of the current call must be done; until then its responses may be blocked by their reader."""
+        deadline = fields.deadline(context, self.clock(), self.max_deadline_seconds)
+        current_call.get().deadline = deadline
+        return deadline
 
     @contextmanager
     def count(self, model: LoadedModel) -> Iterator[Call]:

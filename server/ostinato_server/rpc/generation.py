@@ -45,7 +45,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         version = request.version if request.HasField("version") else None
         model = self._desk.find(DecodeModel, "generation", request.model, version)
         with self._desk.count(model) as call:
-            deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
+            deadline = self._desk.deadline(context)
             standing = read_standing(request.priority, call)
             model.client.admission.check(priority=standing.priority, deadline=deadline)
             asked = read_request(request, model, deadline, standing)

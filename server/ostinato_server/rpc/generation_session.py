@@ -76,7 +76,7 @@ class _Session:
         """Reads a turn's text and goes on with it."""
         model = self.model
         with self._desk.count(model) as call:
-            deadline = fields.deadline(self._context, self._desk.clock(), self._desk.max_deadline_seconds)
+            deadline = self._desk.deadline(self._context)
             model.client.admission.check(priority=self._standing.priority, deadline=deadline)
             with fields.within("turn"):
                 asked = self._read(turn, deadline)

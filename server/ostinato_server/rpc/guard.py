@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from ostinato_server.errors import Draining, InvalidArgument, ServerError
+from ostinato_server.errors import DeadlineExpired, Draining, InvalidArgument, ServerError
 from ostinato_server.logs import FIELDS
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.rpc.access import Access, host
@@ -23,7 +23,11 @@ from ostinato_server.rpc.status import DETAILS_KEY, code_of, reason_of, status_o
 
 logger = logging.getLogger(__name__)
 
+SHORTEST_WRITE_SECONDS = 1.0
+"""Time in which a response may be written although the deadline is near or has passed: it may say just that."""
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Responses: TypeAlias = AsyncGenerator[Any]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -46,6 +50,7 @@ class Guard(grpc.aio.ServerInterceptor):
         access: Says who calls and what they may.
         limit: Bounds the calls of one caller.
         log: Told of every call that has ended.
+        max_deadline_seconds: The longest that a response may be blocked by its reader.
         trace: Begins a call's part of a trace, given its method and metadata; none where no traces are made.
     """
 
@@ -55,12 +60,14 @@ class Guard(grpc.aio.ServerInterceptor):
         access: Access,
         limit: CallerLimit,
         log: RequestLog,
+        max_deadline_seconds: float,
         trace: Callable[[str, Metadata], CallTrace] | None = None,
     ) -> None:
         self._metrics = metrics
         self._access = access
         self._limit = limit
         self._log = log
+        self._max_deadline_seconds = max_deadline_seconds
         self._trace = trace
         self._draining = False
         self._under_way = 0
@@ -131,15 +138,15 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return serve
 
-    def _streaming(self, method: str, inner: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
-        async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
+    def _streaming(self, method: str, inner: Any) -> Callable[[Any, Context], Awaitable[None]]:
+        async def serve(request: Any, context: Context) -> None:
             call = self._enter(method, context)
             try:
                 self._admit(call, context)
                 # Closed here, not when it is collected: what it learns at its end is in the log's line.
                 async with aclosing(inner(request, context)) as responses:
                     async for response in responses:
-                        yield response
+                        await self._write(call, responses, response, context)
                 call.code = grpc.StatusCode.OK
             except Exception as error:
                 await self._abort(call, error, context)
@@ -147,6 +154,45 @@ class Guard(grpc.aio.ServerInterceptor):
                 self._leave(call)
 
         return serve
+
+    async def _write(self, call: Call, responses: Responses, response: Any, context: Context) -> None:
+        """Sends a response. If its reader blocks it beyond the deadline, the call gives up all that it holds.
+
+        gRPC cannot abort a call whose message is blocked: the message stays, and the status follows it once the
+        client reads on.
+
+        Raises:
+            DeadlineExpired: The call was given up.
+            CancelledError: The client has gone.
+        """
+        seconds = min(call.deadline - time.monotonic(), self._max_deadline_seconds)
+        expired: list[asyncio.Task[None]] = []
+        timer = asyncio.get_running_loop().call_later(
+            max(seconds, SHORTEST_WRITE_SECONDS),
+            lambda: expired.append(asyncio.create_task(self._give_up(call, responses))),
+        )
+        try:
+            await context.write(response)
+        except grpc.aio.InternalError as error:  # the client or its connection has gone
+            raise asyncio.CancelledError from error
+        finally:
+            timer.cancel()
+            if expired:
+                await asyncio.wait(expired)
+        if expired:
+            raise DeadlineExpired
+
+    async def _give_up(self, call: Call, responses: Responses) -> None:
+        """Ends the handler of a call whose response is blocked, and counts the call as ended."""
+        error = DeadlineExpired()
+        try:
+            with suppress(DeadlineExpired, StopAsyncIteration):
+                await responses.athrow(error)
+        except Exception:
+            logger.exception("%s: unexpected error after the deadline (request %s)", call.method, call.request_id)
+        finally:
+            call.code, call.reason = code_of(error), reason_of(error)
+            self._leave(call)
 
     def _enter(self, method: str, context: Context) -> Call:
         metadata = tuple(context.invocation_metadata() or ())
@@ -185,20 +231,18 @@ class Guard(grpc.aio.ServerInterceptor):
                 exc_info=error,
                 extra={FIELDS: identity(call)},
             )
-        self._tell(call)
+        # A client that does not read delays its status; the call ends for the server without waiting for that.
+        self._leave(call)
         await context.abort(call.code, message, tuple(metadata))
 
     def _leave(self, call: Call) -> None:
-        self._tell(call)
-        self._under_way -= 1
-        if not self._under_way:
-            self._idle.set()
-
-    def _tell(self, call: Call) -> None:
-        """Makes known how a call ended, once, and before its client knows: who asks then finds it counted."""
+        """Counts and logs a call as ended, once, and before its client knows."""
         if call.told:
             return
         call.told = True
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
         if call.counted and call.caller is not None:
             self._limit.leave(call.caller.key)
         seconds = time.monotonic() - call.started

@@ -44,7 +44,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         """Scores one text."""
         model = self._find(request.model, request.version if request.HasField("version") else None)
         with self._desk.count(model) as call:
-            deadline = self._deadline(context)
+            deadline = self._desk.deadline(context)
             model.client.admission.check(deadline=deadline)
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
@@ -64,7 +64,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                 raise InvalidArgument(
                     "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
                 )
-            deadline = self._deadline(context)
+            deadline = self._desk.deadline(context)
             model.client.admission.check(len(request.texts), deadline=deadline)
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]
             for tokens in texts:
@@ -144,16 +144,13 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         with self._desk.count(model) as call:
             tokens = fields.words("text", request.text, model)
             call.read(len(tokens))
-            (score,) = await score_texts(model, [tokens], request.include_trace, self._deadline(context), call)
+            (score,) = await score_texts(model, [tokens], request.include_trace, self._desk.deadline(context), call)
         return sentiment_pb2.ClassifyStreamResponse(
             request_id=request.request_id, sequence_number=sequence_number, score=score
         )
 
     def _find(self, name: str, version: int | None) -> ClassifyModel:
         return self._desk.find(ClassifyModel, "sentiment", name, version)
-
-    def _deadline(self, context: _ServicerContext) -> float:
-        return fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
 
 
 def _drain(answers: asyncio.Queue[Answer | None]) -> list[Answer | None]:

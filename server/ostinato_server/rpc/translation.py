@@ -40,7 +40,7 @@ class TranslationService(translation_pb2_grpc.TranslationServiceServicer):
         version = request.version if request.HasField("version") else None
         model = self._desk.find(DecodeModel, "translation", request.model, version)
         with self._desk.count(model) as call:
-            deadline = fields.deadline(context, self._desk.clock(), self._desk.max_deadline_seconds)
+            deadline = self._desk.deadline(context)
             standing = read_standing(request.priority, call)
             model.client.admission.check(priority=standing.priority, deadline=deadline)
             asked = read_request(request, model, deadline, standing)

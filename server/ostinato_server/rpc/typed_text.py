@@ -106,6 +106,6 @@ async def _answer(
     with desk.count(model) as call:
         tokens = fields.words("appended_text", text, model)
         call.read(len(tokens))
-        deadline = fields.deadline(context, desk.clock(), desk.max_deadline_seconds)
+        deadline = desk.deadline(context)
         (score,) = await score_texts(model, [tokens], include_trace=False, deadline=deadline, call=call)
     return ClassifyIncrementalResponse(change_count=changes, score=score)
