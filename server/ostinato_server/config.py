@@ -51,7 +51,7 @@ class ServerConfig:
         max_requests_per_caller: Calls that one caller may have under way; further ones are refused.
         max_sessions: Sessions that may be open; further ones are refused.
         session_idle_seconds: How long a session waits for its client before it ends.
-        max_connection_age_seconds: When a connection is asked to end, its calls first; never when 0.
+        max_connection_age_seconds: When a connection takes no new calls and ends with its last one; never when 0.
         min_ping_interval_seconds: A connection without data that pings more often than this is closed.
         traces: ``none``, or ``otlp`` to send traces where OpenTelemetry's environment variables say.
         log_text: Whether the log holds the texts of requests.

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.integration.conversation import Conversation, Dialogue
 from tests.integration.harness import CALL_SECONDS, RunningServer, Stubs, continued, fold, retry_seconds, serving
+from tests.integration.test_kserve import request as infer_request
 
 from ostinato.v1 import generation_pb2 as pb
+from ostinato.v1 import sentiment_pb2
 from ostinato_client.errors import Overloaded
 from ostinato_client.statuses import error_from_call
 
@@ -106,6 +112,46 @@ def test_an_old_connection_ends_and_its_stream_does_not(repository: Path) -> Non
         first = next(streaming)
         assert ended.wait(CALL_SECONDS)
         assert len(fold(chain([first], streaming)).text) == 10_000
+
+
+def session_turn(stubs: Stubs) -> Callable[[], object]:
+    conversation = Conversation(stubs)
+    return lambda: conversation.turn("The cat", most=2)
+
+
+def scored_text(stubs: Stubs) -> Callable[[], object]:
+    stream: Dialogue[Any, Any] = Dialogue(stubs.sentiment.ClassifyStream)
+
+    def ask() -> object:
+        stream.send(sentiment_pb2.ClassifyStreamRequest(model="sentiment", text="good"))
+        return stream.read()
+
+    return ask
+
+
+def streamed_inference(stubs: Stubs) -> Callable[[], object]:
+    stream: Dialogue[Any, Any] = Dialogue(stubs.inference.ModelStreamInfer)
+
+    def ask() -> object:
+        stream.send(infer_request("sentiment", "text", ["good"]))
+        return stream.read()
+
+    return ask
+
+
+@pytest.mark.parametrize("begin", [session_turn, scored_text, streamed_inference])
+def test_open_stream_outlives_the_age_of_its_connection(
+    repository: Path, begin: Callable[[Stubs], Callable[[], object]]
+) -> None:
+    ages = {"max_connection_age_seconds": 0.1, "max_deadline_seconds": 0.2}
+    with serving(repository, **ages) as server, server.connected() as aged:
+        ended = ageing(aged)
+        ask = begin(aged)
+        ask()
+        assert ended.wait(CALL_SECONDS)
+        longest = time.monotonic() + 1.0  # far more than age and deadline together
+        while time.monotonic() < longest:
+            ask()
 
 
 def ageing(stubs: Stubs) -> threading.Event:

@@ -23,11 +23,6 @@ ChannelOptions = tuple[tuple[str, int], ...]
 def channel_options(config: ServerConfig) -> ChannelOptions:
     """What gRPC holds every connection to."""
     age = round(config.max_connection_age_seconds * 1000)
-    aging = (
-        ("grpc.max_connection_age_ms", age),
-        # No request is cut off by its connection's age: none may take longer than this.
-        ("grpc.max_connection_age_grace_ms", round(config.max_deadline_seconds * 1000)),
-    )
     return (
         ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
         ("grpc.max_receive_message_length", config.max_message_bytes),
@@ -38,7 +33,9 @@ def channel_options(config: ServerConfig) -> ChannelOptions:
         ("grpc.server_max_unrequested_time_in_server", math.ceil(config.max_deadline_seconds)),
         ("grpc.http2.min_ping_interval_without_data_ms", round(config.min_ping_interval_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
-        *(aging if age else ()),
+        # After its age a connection takes no new calls and ends with its last one: gRPC's default grace is infinite.
+        # Requests have their deadlines, sessions their idle limit; a session's state is on this connection alone.
+        *((("grpc.max_connection_age_ms", age),) if age else ()),
     )
 
 
