@@ -158,12 +158,12 @@ class Overloaded(ServerError):
     """The queue is full.
 
     Attributes:
-        limit: Requests that may run and wait at once.
+        limit: Slots that may run and be waited for at once.
         retry_after_seconds: When a place is expected to be free.
     """
 
     def __init__(self, model: str, limit: int, retry_after_seconds: float) -> None:
-        super().__init__(f"model {model} has {limit} requests running and waiting, its limit; retry later")
+        super().__init__(f"model {model} is at its limit of {limit} slots in use and waited for; retry later")
         self.model = model
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds

@@ -106,6 +106,11 @@ class RunningServer(Stubs):
             for sample in family.samples
         }
 
+    def rpcs_ended(self, method: str, code: str) -> float:
+        """How many calls of a method have ended with a status."""
+        labels = (("code", code), ("method", method))
+        return self.scrape().get(("ostinato_rpc_duration_seconds_count", labels), 0.0)
+
     def health(self, service: str = "") -> int:
         """The status that ``grpc.health.v1`` tells of a service."""
         check = self.channel.unary_unary(

@@ -1,4 +1,4 @@
-"""How many requests a model takes on at once, which can be done in time, and when a refused one may come back."""
+"""How many slots requests may hold and wait for, which can be done in time, and when to retry a refused one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ was for streams that their deadlines ended, of 24 s; with 1.5, none of it, thoug
 
 
 class Admission:
-    """Counts the requests of a model, and refuses those over its bound and those whose deadline cannot be met.
+    """Counts the slots that a model's requests hold or wait for, and refuses requests over its bound.
+
+    A stream takes one slot, a beam search as many as it has hypotheses, a batch one for each text. Requests whose
+    deadline cannot be met are refused too.
 
     A request that finds a free slot is never refused for its deadline: how long it runs is its own affair, and what it
     was sent until then may be all that was wanted. One that has to wait is refused when the wait and the usual time of
@@ -33,8 +36,8 @@ class Admission:
 
     Args:
         model: Name of the model, for the error.
-        slots: Requests that run at once.
-        max_queue: Requests that may wait for a slot.
+        slots: Slots that run at once.
+        max_queue: Slots that may be waited for.
         clock: Seconds, monotonic.
     """
 
@@ -52,7 +55,7 @@ class Admission:
         """Takes requests in.
 
         Args:
-            count: How many.
+            count: Slots that they need together.
             priority: Their class.
             deadline: When they must be done, on the clock.
 
@@ -85,27 +88,28 @@ class Admission:
         if late > 0:
             raise DeadlineUnreachable(self._model, wait, deadline - now, max(_SHORTEST_RETRY_SECONDS, late))
 
-    def leave(self, priority: Priority, served_seconds: float | None) -> None:
+    def leave(self, priority: Priority, served_seconds: float | None, count: int = 1) -> None:
         """Lets one request out.
 
         Args:
             priority: Its class.
             served_seconds: From its slot to its end; none when it was given up before.
+            count: Slots that it needed.
         """
         if served_seconds is not None:
             if self.inside > self._slots:
-                self._drain.served(self._clock())
+                self._drain.served(self._clock(), count)
             weight = _SMOOTHING if self._served_seconds else 1.0
             self._served_seconds += weight * (served_seconds - self._served_seconds)
-        self.inside -= 1
-        self._classes[priority] -= 1
+        self.inside -= count
+        self._classes[priority] -= count
 
     def wait_seconds(self, count: int, priority: Priority) -> float:
-        """How long the last of so many newcomers is expected to wait; 0 when there is room, or nothing is known yet."""
+        """How long a request for so many slots is expected to wait; 0 when there is room, or nothing is known yet."""
         ahead = sum(number for other, number in self._classes.items() if other <= priority)
         running_behind = min(self._slots, self.inside - ahead)
-        return max(0, ahead + running_behind + count - self._slots) * self._drain.seconds_per_request
+        return max(0, ahead + running_behind + count - self._slots) * self._drain.seconds_per_slot
 
     def retry_after_seconds(self) -> float:
         """Time until the queue is expected to be half empty."""
-        return max(_SHORTEST_RETRY_SECONDS, (self.limit - self._slots) / 2 * self._drain.seconds_per_request)
+        return max(_SHORTEST_RETRY_SECONDS, (self.limit - self._slots) / 2 * self._drain.seconds_per_slot)

@@ -27,6 +27,7 @@ class TokenStream:
     def __init__(self, sequence: EngineSequence, window: int, post: Callable[[object], None]) -> None:
         self.id = sequence.id
         self.priority = Priority(sequence.priority)
+        self.width = sequence.width
         self._sequence = sequence
         self.finished: Finished | None = None
         """How the stream ended; set once the last tokens were read."""
@@ -163,7 +164,7 @@ class DecodeClient:
         now = self._clock()
         sequence = make(next(self._ids), now)
         sequence.trace_id = trace_id
-        self.admission.enter(priority=Priority(sequence.priority), deadline=sequence.deadline)
+        self.admission.enter(sequence.width, priority=Priority(sequence.priority), deadline=sequence.deadline)
         stream = TokenStream(sequence, self._window, self._engine.post)
         self._streams[sequence.id] = stream
         self._engine.post(Submit(sequence, self._window))
@@ -174,7 +175,7 @@ class DecodeClient:
         del self._streams[stream.id]
         if not stream.ended and self._engine is not None:
             self._engine.post(Cancel(stream.id))
-        self.admission.leave(stream.priority, stream.served_seconds)
+        self.admission.leave(stream.priority, stream.served_seconds, stream.width)
 
     def _hand_out(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

@@ -93,7 +93,7 @@ class Loader:
             warm_step(bundle, table)
 
         warm()
-        client = DecodeClient(self._admission(manifest), self._config.window, self._clock)
+        client = DecodeClient(self._admission(manifest, capacity), self._config.window, self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = DecodeEngine(
             manifest.name,
@@ -124,7 +124,7 @@ class Loader:
         classifier = backend.graph("classifier")
         warm = partial(warm_classifier, bundle, classifier)
         warm()
-        client = ClassifyClient(self._admission(manifest), self._clock)
+        client = ClassifyClient(self._admission(manifest, self._config.max_concurrency), self._clock)
         observer = self._observe(manifest.name, manifest.version)
         engine = ClassifyEngine(
             manifest.name,
@@ -156,8 +156,8 @@ class Loader:
         except Exception as error:  # the library has no error of its own
             raise BundleError(bundle.tokenizer_path, f"is no tokenizer of this model: {in_one_line(error)}") from error
 
-    def _admission(self, manifest: Manifest) -> Admission:
-        return Admission(manifest.name, self._config.max_concurrency, self._config.max_queue, self._clock)
+    def _admission(self, manifest: Manifest, slots: int) -> Admission:
+        return Admission(manifest.name, slots, self._config.max_queue, self._clock)
 
     def _prompt_reading(self, bundle: Bundle, backend: Backend) -> tuple[Preparation, Callable[[], None]]:
         """What reads prompts, and a run of it that nobody asked for."""

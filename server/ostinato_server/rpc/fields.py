@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import grpc
 
+from ostinato_server.engine.admission import Admission
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import LoadedModel
 
@@ -70,6 +71,20 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
             field, f"must have at most {limits.max_input_tokens} tokens, not {len(tokens)} (model {model.name})"
         )
     return tokens
+
+
+def admissible(field: str, slots: int, admission: Admission) -> None:
+    """Checks that a request can be admitted at all, however few others there are.
+
+    Raises:
+        InvalidArgument: It needs more slots at once than may run and wait together.
+    """
+    if slots > admission.limit:
+        raise InvalidArgument(
+            field,
+            f"needs {slots} slots at once, over the server's limit of {admission.limit} (--max-concurrency plus "
+            "--max-queue); split the request",
+        )
 
 
 def readable(field: str, text: str, model: LoadedModel) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ostinato.v1 import sentiment_pb2
 from ostinato_server.repository.model import ClassifyModel
+from ostinato_server.rpc import fields
 from ostinato_server.rpc.call import Call
 
 
@@ -18,8 +19,10 @@ async def score_texts(
     """The scores of texts that are given as tokens, in their order.
 
     Raises:
-        ServerError: The queue is full, the deadline passed, or the runtime failed.
+        ServerError: The queue is full, the deadline passed, the runtime failed, or a trace needs too many slots.
     """
+    if include_trace:
+        fields.admissible("include_trace", max(map(len, texts)), model.client.admission)
     rows = await model.client.classify(texts, deadline, call)
     scores = [_score(model, tokens, row) for tokens, row in zip(texts, rows, strict=True)]
     if include_trace:

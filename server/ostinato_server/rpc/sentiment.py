@@ -64,6 +64,7 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                 raise InvalidArgument(
                     "include_trace", f"needs a batch of at most {MAX_TRACED_TEXTS} texts, not {len(request.texts)}"
                 )
+            fields.admissible("texts", len(request.texts), model.client.admission)
             deadline = self._desk.deadline(context)
             model.client.admission.check(len(request.texts), deadline=deadline)
             texts = [fields.words(f"texts[{index}]", text, model) for index, text in enumerate(request.texts)]

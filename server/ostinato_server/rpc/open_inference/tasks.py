@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
 from ostinato_server.errors import InvalidArgument
-from ostinato_server.repository.model import LoadedModel
+from ostinato_server.repository.model import DecodeModel, LoadedModel
+from ostinato_server.rpc import fields
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.open_inference.arguments import Arguments
 from ostinato_server.rpc.open_inference.tensors import Tensor, numbers, texts
@@ -132,6 +133,8 @@ class Tasks:
         if aligned and count > 1:
             raise InvalidArgument("text", f"must be one sentence where attention is asked for, not {count}")
         options = {name: value for name, value in arguments.options.items() if name != "attention"}
+        slots = count * int(options.get("beam_size", 1))
+        fields.admissible("text", slots, cast("DecodeModel", model).client.admission)
         requests = [
             translation_pb2.TranslateRequest(
                 model=model.name, version=model.version, text=text, include_attention=aligned, **options

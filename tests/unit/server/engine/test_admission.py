@@ -25,7 +25,7 @@ class Rig:
 def test_request_over_the_bound_is_refused_and_told_the_limit() -> None:
     admission = Rig(slots=2, max_queue=1).admission
     admission.enter(3)
-    with pytest.raises(Overloaded, match="3 requests running and waiting") as refused:
+    with pytest.raises(Overloaded, match="limit of 3 slots in use and waited for") as refused:
         admission.enter()
     assert (refused.value.limit, admission.inside) == (3, 3)
 
@@ -98,6 +98,23 @@ def test_what_is_given_up_says_nothing_of_how_fast_the_queue_drains() -> None:
         rig.admission.leave(Priority.NORMAL, None)
     rig.admission.enter(20)
     assert rig.admission.wait_seconds(1, Priority.NORMAL) == known
+
+
+def test_wide_request_waits_for_and_frees_as_many_slots_as_it_has_hypotheses() -> None:
+    rig = Rig(slots=8, max_queue=800)
+    for _ in range(11):
+        rig.admission.enter(8)
+    for _ in range(50):  # a search of eight hypotheses at a time, 0.1 s each
+        rig.now += 0.1
+        rig.admission.leave(Priority.NORMAL, 0.1, 8)
+        rig.admission.enter(8)
+    assert rig.admission.inside == 88
+    assert rig.admission.wait_seconds(8, Priority.NORMAL) == pytest.approx(1.1, rel=0.01)
+    with pytest.raises(DeadlineUnreachable):
+        rig.admission.enter(8, deadline=rig.now + 1.75)
+    for _ in range(11):
+        rig.admission.leave(Priority.NORMAL, 0.1, 8)
+    assert rig.admission.inside == 0
 
 
 def test_quiet_time_does_not_count_as_time_to_drain() -> None:

@@ -14,8 +14,9 @@ from ostinato_server.engine.request import (
     GenerationRequest,
     Milestones,
     SamplingParameters,
+    TranslationRequest,
 )
-from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.sequence import BeamSequence, SampledSequence
 from ostinato_server.engine.stream import DecodeClient, OpenStream
 from ostinato_server.errors import Draining, EngineFault, Overloaded
 
@@ -58,6 +59,20 @@ class Rig:
     def deliver(self, stream_id: int, ids: list[int], end: Finished | Exception | None = None) -> None:
         tokens = [GeneratedToken(token, str(token), 0.0) for token in ids]
         self.client.deliver([Delivery(stream_id, tokens, end)])
+
+
+async def test_beam_search_takes_a_place_for_each_hypothesis() -> None:
+    rig = Rig(slots=5)
+    request = TranslationRequest(
+        source=(4,), beam_size=4, length_penalty=0.6, max_tokens=3, include_attention=False, deadline=99.0
+    )
+    opened = rig.client.open(lambda number, arrival: BeamSequence(number, request, arrival, str, 2))
+    async with opened:
+        assert rig.client.admission.inside == 4
+        async with rig.open():
+            with pytest.raises(Overloaded):
+                await rig.open().__aenter__()
+    assert rig.client.admission.inside == 0
 
 
 async def test_reader_takes_all_that_has_arrived_since_it_last_read() -> None:
