@@ -118,7 +118,8 @@ def test_call_of_a_client_that_does_not_read_ends_at_the_cap(server: RunningServ
         with pytest.raises(grpc.RpcError) as caught:
             list(stalled)
         assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-        keys = [key for key, _ in caught.value.trailing_metadata()]  # type: ignore[attr-defined]
+        error: Any = caught.value
+        keys = [key for key, _ in error.trailing_metadata()]
         assert "x-request-id" in keys
 
 
