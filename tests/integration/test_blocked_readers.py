@@ -13,8 +13,8 @@ from tests.integration.harness import CALL_SECONDS, RunningServer, Stubs, servin
 from tests.integration.test_kserve import request as infer_request
 
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
-from ostinato_server import app
 from ostinato_server.config import ServerConfig
+from ostinato_server.rpc.listener import channel_options
 
 SMALL_WINDOW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64))
 """A client whose transport takes 64 bytes ahead of its reader."""
@@ -82,12 +82,11 @@ CALLS = (
 @pytest.fixture
 def server(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     """One slot for each model, one session, a cap of half a second, and no buffer before a blocked client."""
-    usual = app.channel_options
 
     def unbuffered(config: ServerConfig) -> tuple[tuple[str, int], ...]:
-        return (*usual(config), ("grpc.http2.write_buffer_size", 1))
+        return (*channel_options(config), ("grpc.http2.write_buffer_size", 1))
 
-    monkeypatch.setattr(app, "channel_options", unbuffered)
+    monkeypatch.setattr("ostinato_server.app.channel_options", unbuffered)
     with serving(
         repository, max_deadline_seconds=0.5, max_concurrency=1, max_sessions=1, grace_seconds=CALL_SECONDS
     ) as running:

@@ -271,6 +271,29 @@ def test_translation_has_the_bits_of_its_sentence_alone_attention_too(
         assert driven.answer(number) == expected[number]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_streams_resumed_together_go_on_with_the_same_bits(artifact: str, folder: Path, threads: int) -> None:
+    model = opened(artifact, "generation", folder)
+    requests = [
+        GenerationRequest(
+            prompt=(3, number),
+            sampling=SamplingParameters(temperature=0.8, seed=number),
+            max_tokens=180,
+            deadline=float("inf"),
+        )
+        for number in range(5)
+    ]
+    texts = [alone(model, request)[0] for request in requests]
+    received = [170, 45, 100, 101, 0]
+    driven = model.engine(Way(CAPACITY, threads=threads, chunks=(8, 64)))
+    for number, (request, tokens) in enumerate(zip(requests, texts, strict=True)):
+        driven.submit(number, replace(request, resumed=tuple(token[0] for token in tokens[: received[number]])))
+    driven.run()
+    assert [driven.answer(number)[0] for number in range(5)] == [
+        tokens[count:] for tokens, count in zip(texts, received, strict=True)
+    ]
+
+
 def test_the_reference_makes_single_steps_and_the_others_runs_of_several(artifact: str, folder: Path) -> None:
     longest = []
     for message_seconds in (0.0, 1e6):
