@@ -39,7 +39,6 @@ class FairQueue(Generic[S]):
     def __init__(self, running: Counter[str]) -> None:
         self._running = running
         self._classes: dict[int, _Class[S]] = {}
-        self._gone: set[int] = set()
         self._size = 0
 
     def __len__(self) -> int:
@@ -53,13 +52,13 @@ class FairQueue(Generic[S]):
 
     def discard(self, stream: S) -> None:
         """Takes a waiting stream out, wherever it stands."""
-        self._gone.add(stream.id)
+        self._class_of(stream).discard(stream)
         self._size -= 1
 
     def head(self) -> S | None:
         """The stream whose turn it is."""
         for priority in sorted(self._classes):
-            stream = self._classes[priority].head(self._running, self._gone)
+            stream = self._classes[priority].head(self._running)
             if stream is not None:
                 return stream
             del self._classes[priority]
@@ -87,14 +86,15 @@ class _Class(Generic[S]):
         line = self._resumed if resumed else self._new.setdefault(stream.client, deque())
         line.append(stream)
 
-    def head(self, running: Counter[str], gone: set[int]) -> S | None:
-        """The stream whose turn it is, those that have gone being forgotten on the way."""
-        for line in (self._resumed, *self._new.values()):
-            while line and line[0].id in gone:
-                gone.remove(line.popleft().id)
+    def discard(self, stream: S) -> None:
+        line = self._resumed if stream in self._resumed else self._new[stream.client]
+        line.remove(stream)  # linear, in a queue that admission bounds
+        self._forget_empty(stream.client)
+
+    def head(self, running: Counter[str]) -> S | None:
+        """The stream whose turn it is."""
         if self._resumed:
             return self._resumed[0]
-        self._new = {client: line for client, line in self._new.items() if line}
         return min(
             (line[0] for line in self._new.values()),
             key=lambda stream: (running[stream.client], stream.id),
@@ -104,3 +104,8 @@ class _Class(Generic[S]):
     def pop(self, stream: S) -> None:
         line = self._resumed if self._resumed and self._resumed[0] is stream else self._new[stream.client]
         line.popleft()
+        self._forget_empty(stream.client)
+
+    def _forget_empty(self, client: str) -> None:
+        if client in self._new and not self._new[client]:
+            del self._new[client]

@@ -1,3 +1,4 @@
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -121,6 +122,22 @@ def test_next_deadline_is_that_of_the_streams_that_have_not_ended(actions: list[
             del alive[ended]
         assert scheduler.next_deadline == min(alive.values(), default=float("inf"))
     assert sorted(ids(scheduler.expired(5.0))) == sorted(number for number, at in alive.items() if at <= 5.0)
+
+
+def test_cancelled_stream_in_the_queue_is_not_kept_until_its_turn() -> None:
+    scheduler: Scheduler[Stream] = Scheduler(1)
+    scheduler.submit(Stream(0))
+    list(scheduler.admit())
+    scheduler.submit(Stream(1))
+    cancelled = []
+    for number in range(2, 5):
+        stream = Stream(number)
+        cancelled.append(weakref.ref(stream))
+        scheduler.submit(stream)
+        scheduler.remove(number)
+        del stream
+    assert [reference() for reference in cancelled] == [None] * 3
+    assert scheduler.waiting == 1
 
 
 def test_stream_wider_than_all_slots_is_refused() -> None:
