@@ -144,7 +144,12 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         call = current_call.get()
         share = CallShare(self._limit, call.peer if call.caller is None else call.caller.key)
         async with aclosing(self._desk.sessions.until_draining(request_iterator)) as requests:
-            answers = side_by_side(requests, lambda request: self._answer(request, share, context), STREAM_REQUESTS)
+            answers = side_by_side(
+                requests,
+                lambda request: self._answer(request, share, context),
+                STREAM_REQUESTS,
+                self._desk.max_deadline_seconds,
+            )
             async with aclosing(answers) as responses:  # frees the slots of all that runs if nobody reads on
                 async for response in responses:
                     yield response

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TypeVar
+
+from ostinato_server.errors import DeadlineExpired
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -24,7 +26,7 @@ class _End:
 
 
 async def side_by_side(
-    requests: AsyncIterator[Q], answer: Callable[[Q], AsyncGenerator[A]], most: int
+    requests: AsyncIterator[Q], answer: Callable[[Q], AsyncGenerator[A]], most: int, most_seconds: float
 ) -> AsyncGenerator[A]:
     """Answers requests as they come, several at a time.
 
@@ -34,14 +36,16 @@ async def side_by_side(
 
     Args:
         requests: What is asked; after the last one, what runs may finish.
-        answer: Answers one request. What it raises ends all requests.
+        answer: Answers one request. What it raises ends all requests. It gets a `DeadlineExpired` where it yields an
+            answer that the reader does not take in time, and may yield a last one then.
         most: Requests that may run. One more is read, and waits for a place.
+        most_seconds: From the start of a request to its end.
 
     Raises:
         Exception: What ``requests`` raised, once the requests before it are answered.
     """
     answers: asyncio.Queue[A | _End] = asyncio.Queue(1)
-    running = asyncio.create_task(_run(requests, answer, most, answers))
+    running = asyncio.create_task(_run(requests, answer, most, most_seconds, answers))
     try:
         while not isinstance(given := await answers.get(), _End):
             yield given
@@ -56,15 +60,23 @@ async def _run(
     requests: AsyncIterator[Q],
     answer: Callable[[Q], AsyncGenerator[A]],
     most: int,
+    most_seconds: float,
     answers: asyncio.Queue[A | _End],
 ) -> None:
     places = asyncio.Semaphore(most)
+    loop = asyncio.get_running_loop()
 
     async def one(request: Q) -> None:
+        deadline = loop.time() + most_seconds
         try:
             async with aclosing(answer(request)) as pieces:
                 async for piece in pieces:
-                    await answers.put(piece)
+                    try:
+                        async with asyncio.timeout_at(deadline):
+                            await answers.put(piece)
+                    except TimeoutError:
+                        with suppress(StopAsyncIteration):
+                            await answers.put(await pieces.athrow(DeadlineExpired()))
         finally:
             places.release()
 
