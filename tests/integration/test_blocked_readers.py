@@ -102,6 +102,11 @@ def ended(server: RunningServer, method: str) -> dict[str, float]:
     }
 
 
+def requests(server: RunningServer) -> list[tuple[tuple[tuple[str, str], ...], float]]:
+    """How requests have ended, by labels."""
+    return [(labels, value) for (name, labels), value in server.scrape().items() if name == "ostinato_requests_total"]
+
+
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.method.rpartition("/")[2])
 def test_call_of_a_client_that_does_not_read_ends_at_the_cap(server: RunningServer, call: Call) -> None:
     with server.connected(options=SMALL_WINDOW) as blocked, server.connected() as other:
@@ -109,6 +114,8 @@ def test_call_of_a_client_that_does_not_read_ends_at_the_cap(server: RunningServ
         while not (statuses := ended(server, call.method)):
             pass
         assert statuses == {"DEADLINE_EXCEEDED": 1}
+        outcomes = {dict(labels)["outcome"] for labels, value in requests(server) if value}
+        assert outcomes.isdisjoint({"cancelled", "internal"})
 
         again = call.open(other)  # the slot, or the session, is free
         next(again)

@@ -82,7 +82,7 @@ class Desk:
                 yield call
             outcome = "ok"
         except (asyncio.CancelledError, GeneratorExit):
-            outcome = "cancelled"
+            outcome = "deadline_exceeded" if self.clock() >= call.deadline else "cancelled"
             raise
         except ServerError as error:
             outcome = _outcome(error)
