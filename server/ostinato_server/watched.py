@@ -53,6 +53,8 @@ class Watched(Generic[T]):
             self._value = self._read()
         except StartupError as error:
             logger.error("%s; what was read before stays in force", error)
+        except Exception:  # get() is called in handshakes and calls, which must not fail with it
+            logger.exception("unexpected error while reading %s; what was read before stays in force", self._files[0])
         else:
             logger.info("read again: %s", ", ".join(map(str, self._files)))
 
