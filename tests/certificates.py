@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 AUTHORITY = trustme.CA()
 STRANGER = trustme.CA()
@@ -24,16 +29,39 @@ class Issued:
         self.key.write_bytes(issued.private_key_pem.bytes())
 
 
-def issue(folder: Path, name: str, *, authority: trustme.CA = AUTHORITY, common_name: str | None = None) -> Issued:
+def issue(
+    folder: Path,
+    name: str,
+    *,
+    authority: trustme.CA = AUTHORITY,
+    common_name: str | None = None,
+    valid: tuple[float, float] | None = None,
+) -> Issued:
     """A certificate for loopback, in the files NAME.pem and NAME.key."""
     files = Issued(folder / f"{name}.pem", folder / f"{name}.key")
-    files.write(leaf(authority=authority, common_name=common_name))
+    files.write(leaf(authority=authority, common_name=common_name, valid=valid))
     return files
 
 
-def leaf(*, authority: trustme.CA = AUTHORITY, common_name: str | None = None) -> trustme.LeafCert:
-    """A certificate for loopback."""
-    return authority.issue_cert("127.0.0.1", "localhost", common_name=common_name)
+def leaf(
+    *,
+    authority: trustme.CA = AUTHORITY,
+    common_name: str | None = None,
+    valid: tuple[float, float] | None = None,
+) -> trustme.LeafCert:
+    """A certificate for loopback; ``valid`` is from and to when, in days from now, for years if None."""
+    begins, ends = (None, None) if valid is None else (datetime.now(UTC) + timedelta(days) for days in valid)
+    return authority.issue_cert("127.0.0.1", "localhost", common_name=common_name, not_before=begins, not_after=ends)
+
+
+def self_signed(valid: tuple[float, float], *, subject: str = "root") -> bytes:
+    """An authority's certificate in PEM, valid as that of `leaf`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)] if subject else [])
+    begins, ends = (datetime.now(UTC) + timedelta(days) for days in valid)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begins, ends)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def roots(folder: Path, authority: trustme.CA = AUTHORITY) -> Path:

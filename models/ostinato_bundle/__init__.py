@@ -7,15 +7,18 @@ graphs. This package reads, checks and describes such folders; it needs neither 
 from ostinato_bundle.bundle import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
+    MODEL_NAME,
     TOKENIZER,
     VERSION,
     Bundle,
     Fingerprint,
+    Survey,
     discover,
     file_sha256,
     fingerprint,
     open_bundle,
     read_manifest,
+    survey,
 )
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.manifest import (
@@ -34,6 +37,7 @@ from ostinato_bundle.manifest import (
 __all__ = [
     "MANIFEST",
     "MAX_MANIFEST_BYTES",
+    "MODEL_NAME",
     "TOKENIZER",
     "VERSION",
     "Artifact",
@@ -47,6 +51,7 @@ __all__ = [
     "Manifest",
     "Parity",
     "Provenance",
+    "Survey",
     "Tensor",
     "TokenizerFacts",
     "discover",
@@ -54,4 +59,5 @@ __all__ = [
     "fingerprint",
     "open_bundle",
     "read_manifest",
+    "survey",
 ]

@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ostinato_bundle.errors import BundleError
 from ostinato_bundle.formats import check_safetensors, check_torchscript
-from ostinato_bundle.manifest import MAX_FILES, Artifact, Manifest
+from ostinato_bundle.manifest import MAX_FILES, MODEL_NAME_PATTERN, Artifact, Manifest
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 VERSION = re.compile(r"[1-9][0-9]{0,9}")
 """A folder's name is its version as the manifest writes it."""
+
+MODEL_NAME = re.compile(MODEL_NAME_PATTERN)
+"""A folder's name is its model's name as the manifest writes it."""
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 """Name, size, ctime in nanoseconds and inode of each file; a copy may carry the mtime over, but never the ctime."""
@@ -124,17 +129,77 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError(path, f"{where}: {first['msg']}") from error
 
 
+class Survey(NamedTuple):
+    """What a repository's folder holds.
+
+    Attributes:
+        bundles: The bundle folders of each model, by name, then version, ascending; an empty list for a model's folder
+            without versions.
+        skipped: Why an entry is not looked at: ``NAME`` or ``NAME/VERSION``, and the reason. Plain files beside the
+            models, and what lies beside a model's versions, are not among them.
+    """
+
+    bundles: dict[str, list[Path]]
+    skipped: dict[str, str]
+
+
+def survey(repository: Path) -> Survey:
+    """Lists the bundle folders of a repository; an entry that cannot be read does not hide the others.
+
+    Raises:
+        BundleError: The repository is not a folder.
+        OSError: The repository itself cannot be listed.
+    """
+    if not repository.is_dir():
+        raise BundleError(repository, "is no folder")
+    found = Survey({}, {})
+    for folder in sorted(repository.iterdir()):
+        try:
+            mode = folder.stat().st_mode
+            if stat.S_ISREG(mode):
+                continue
+            if (reason := _not_a_model(folder.name, mode)) is not None:
+                found.skipped[folder.name] = reason
+            else:
+                found.bundles[folder.name] = _versions(folder, found.skipped)
+        except OSError as error:
+            found.skipped[folder.name] = f"cannot be read ({error.strerror})"
+    return found
+
+
+def _not_a_model(name: str, mode: int) -> str | None:
+    """Why an entry of a repository cannot be a model's folder, if it cannot."""
+    if not stat.S_ISDIR(mode):
+        return "is not a folder"
+    if name.startswith("."):
+        return "is hidden"
+    if not MODEL_NAME.fullmatch(name):
+        return "is not a name that a model can have"
+    return None
+
+
+def _versions(model: Path, skipped: dict[str, str]) -> list[Path]:
+    """The version folders of a model, ascending."""
+    versions = []
+    for folder in model.iterdir():
+        if VERSION.fullmatch(folder.name):
+            try:
+                if stat.S_ISDIR(folder.stat().st_mode):
+                    versions.append(folder)
+            except OSError as error:
+                skipped[f"{model.name}/{folder.name}"] = f"cannot be read ({error.strerror})"
+    return sorted(versions, key=lambda folder: int(folder.name))
+
+
 def discover(repository: Path) -> Iterator[Path]:
     """Yields the bundle folders of a repository, by model name, then version, ascending.
 
     Raises:
-        BundleError: The repository is no folder.
+        BundleError: The repository is not a folder.
+        OSError: The repository itself cannot be listed.
     """
-    if not repository.is_dir():
-        raise BundleError(repository, "is no folder")
-    for model in sorted(folder for folder in repository.iterdir() if folder.is_dir()):
-        versions = [folder for folder in model.iterdir() if VERSION.fullmatch(folder.name) and folder.is_dir()]
-        yield from sorted(versions, key=lambda folder: int(folder.name))
+    for versions in survey(repository).bundles.values():
+        yield from versions
 
 
 def fingerprint(path: Path) -> Fingerprint:

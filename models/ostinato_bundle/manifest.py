@@ -25,7 +25,8 @@ Artifact = Literal["onnx-int8", "onnx", "torchscript"]
 """A runtime and precision: static int8 ONNX, fp32 ONNX, fp32 TorchScript."""
 
 DataType = Literal["float32", "int64"]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME_PATTERN)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """A plain name: no folder, no hidden file, no way out of the bundle."""
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from http.server import HTTPServer
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from ostinato.inference import grpc_service_pb2, grpc_service_pb2_grpc
 from ostinato.v1 import (
@@ -33,6 +32,8 @@ from ostinato_server.config import ServerConfig
 from ostinato_server.engine.observer import EngineObserver
 from ostinato_server.errors import Draining, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
+from ostinato_server.metrics_port import MetricsPort
+from ostinato_server.probes import Probes
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import LocalRepository, Repository
 from ostinato_server.repository.lifecycle import Lifecycle
@@ -40,10 +41,10 @@ from ostinato_server.repository.loader import Loader
 from ostinato_server.repository.remote import RemoteRepository, default_cache
 from ostinato_server.repository.versions import read_policies
 from ostinato_server.repository.watchdog import Watchdog
-from ostinato_server.rpc.access import Access
+from ostinato_server.rpc.access import INFERENCE, Access
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
-from ostinato_server.rpc.guard import Guard
+from ostinato_server.rpc.guard import PROBES, Guard
 from ostinato_server.rpc.health import HealthService, ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
 from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
@@ -57,21 +58,26 @@ from ostinato_server.statistics import Statistics
 from ostinato_server.tokens import watch_tokens
 
 if TYPE_CHECKING:
+    from ostinato_server.rpc.tls import Certificate
     from ostinato_server.rpc.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
-SERVICES = tuple(
-    descriptor.full_name
+_DESCRIPTORS = tuple(
+    descriptor
     for module in (generation_pb2, sentiment_pb2, translation_pb2, models_pb2, grpc_service_pb2)
     for descriptor in module.DESCRIPTOR.services_by_name.values()
 )
 
+SERVICES = tuple(descriptor.full_name for descriptor in _DESCRIPTORS)
+
+COUNTED = frozenset(
+    f"/{descriptor.full_name}/{method.name}" for descriptor in _DESCRIPTORS for method in descriptor.methods
+) - frozenset(PROBES)
+"""The methods whose calls are measured."""
+
 _LAST_WORD_SECONDS = 1.0
 """Time for calls that have ended, or are cut off, to tell their clients."""
-
-_STOP_SECONDS = 5.0
-"""Time for the metrics port to close."""
 
 
 @dataclass(slots=True)
@@ -92,7 +98,7 @@ class Server:
     _guard: Guard
     _sessions: Sessions
     _looking: list[asyncio.Task[None]]
-    _metrics: tuple[HTTPServer, Thread]
+    _metrics_port: MetricsPort
     _tracing: Tracing | None
     _grace_seconds: float
 
@@ -112,10 +118,7 @@ class Server:
                 model.suspend(Draining)
         await stopping
         await self.lifecycle.close()
-        server, thread = self._metrics
-        server.shutdown()
-        server.server_close()
-        thread.join(_STOP_SECONDS)
+        self._metrics_port.close()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
 
@@ -133,14 +136,15 @@ async def start(config: ServerConfig) -> Server:
     version = installed_version("ostinato")
     metrics.configured(version, config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
-    credentials = tls(config)
+    certificates = tls(config, lambda found: metrics.certificates(_expiry(found)))
     tracing = _start_tracing() if config.traces == "otlp" else None
     catalog = Catalog()
     checker = HealthService()
     statistics = Statistics(time.time)
     told = ModelHealth(checker)
-    lifecycle = await _load_models(config, metrics, statistics, catalog, told)
-    watchdog = Watchdog(lifecycle.in_memory, config.stall_seconds, metrics, told.failing)
+    repository = _open_repository(config)
+    lifecycle = _open_lifecycle(config, repository, metrics, statistics, catalog, told)
+    watchdog = Watchdog(lifecycle.in_memory, catalog.all, config.stall_seconds, metrics, told.failing)
     limit = CallerLimit(config.max_requests_per_caller)
     guard = Guard(
         metrics,
@@ -164,11 +168,25 @@ async def start(config: ServerConfig) -> Server:
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
     if config.reflection:
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    metrics.calls_begin(COUNTED, ["OK"])
+    metrics.calls_begin(INFERENCE, ["RESOURCE_EXHAUSTED", "INTERNAL"])
+    probes = Probes(registry, watchdog.faults, watchdog.fatal, lambda: guard.draining)
+    metrics.readiness(probes.ready)
     try:
-        port = listen(server, config, credentials)
-        metrics_http = _serve_metrics(config, registry)
+        metrics_port = _open_metrics_port(config, probes)
     except StartupError:
-        await lifecycle.close()
+        if tracing is not None:
+            tracing.close()
+        raise
+    try:
+        await _load_models(config, lifecycle, catalog)
+        port = listen(server, config, None if certificates is None else certificates.credentials)
+    except BaseException as error:
+        metrics_port.close()
+        if isinstance(error, asyncio.CancelledError):
+            repository.close()  # the process ends: what is being loaded is given up
+        else:
+            await lifecycle.close()
         if tracing is not None:
             tracing.close()
         raise
@@ -179,31 +197,35 @@ async def start(config: ServerConfig) -> Server:
     looking = [asyncio.create_task(watchdog.watch())]
     if config.model_control == "poll":
         looking.append(asyncio.create_task(lifecycle.poll(config.poll_seconds)))
+    if certificates is not None:
+        looking.append(asyncio.create_task(certificates.watch()))
     return Server(
         address=f"{url_host(config.host)}:{port}",
-        metrics_url=f"http://{url_host(config.host)}:{metrics_http[0].server_port}/metrics",
+        metrics_url=f"http://{url_host(config.host)}:{metrics_port.port}/metrics",
         lifecycle=lifecycle,
         _grpc=server,
         _health=checker,
         _guard=guard,
         _sessions=sessions,
         _looking=looking,
-        _metrics=metrics_http,
+        _metrics_port=metrics_port,
         _tracing=tracing,
         _grace_seconds=config.grace_seconds,
     )
 
 
-async def _load_models(
-    config: ServerConfig, metrics: ServerMetrics, statistics: Statistics, catalog: Catalog, told: ModelHealth
+def _open_lifecycle(
+    config: ServerConfig,
+    repository: Repository,
+    metrics: ServerMetrics,
+    statistics: Statistics,
+    catalog: Catalog,
+    told: ModelHealth,
 ) -> Lifecycle:
-    """Loads the repository; only a server whose models cannot change later insists on having all of them, and one."""
-
     def observe(name: str, version: int) -> EngineObserver:
         return statistics.observe(name, version, metrics.engine(name))
 
-    repository = _open_repository(config)
-    lifecycle = Lifecycle(
+    return Lifecycle(
         repository,
         read_policies(config.versions),
         Loader(config, observe, asyncio.get_running_loop()).load,
@@ -211,20 +233,20 @@ async def _load_models(
         metrics,
         told.served,
     )
+
+
+async def _load_models(config: ServerConfig, lifecycle: Lifecycle, catalog: Catalog) -> None:
+    """Loads the repository; only a server whose models cannot change later insists on having all of them, and one."""
     final = config.model_control == "none"
     try:
         await lifecycle.start(strict=final)
     except NoRepository as error:
         raise StartupError(str(error)) from error
-    except asyncio.CancelledError:
-        repository.close()
-        raise
     if not catalog.all():
         message = f"{config.repository}: holds no model (expected <model>/<version>/manifest.json)"
         if final:
             raise StartupError(message)
         logger.warning("%s", message)
-    return lifecycle
 
 
 def _open_repository(config: ServerConfig) -> Repository:
@@ -243,9 +265,13 @@ def _start_tracing() -> Tracing:
     return start_tracing()
 
 
-def _serve_metrics(config: ServerConfig, registry: CollectorRegistry) -> tuple[HTTPServer, Thread]:
+def _open_metrics_port(config: ServerConfig, probes: Probes) -> MetricsPort:
     try:
-        return start_http_server(config.metrics_port, config.host, registry)
+        return MetricsPort(config.host, config.metrics_port, probes.respond)
     except OSError as error:
         where = f"{url_host(config.host)}:{config.metrics_port}"
         raise StartupError(f"cannot serve metrics on {where}: {error.strerror}") from error
+
+
+def _expiry(certificates: Iterable[Certificate]) -> dict[tuple[str, str, str], float]:
+    return {(each.use, each.subject, each.serial): each.not_after.timestamp() for each in certificates}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from ostinato_server.engine.fault import LASTING, Fault
 from ostinato_server.gap_histogram import GapHistogram
@@ -16,6 +19,10 @@ TIME_BUCKETS = tuple(round(1e-4 * 1.5**power, 7) for power in range(35))
 """100 µs times 1.5, up to 97 s: a recurrent step is far below a transformer's."""
 
 BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 256.0, 512.0, 1024.0)
+
+
+OUTCOMES = ("ok", "invalid", "overloaded", "deadline_exceeded", "unavailable", "cancelled", "internal")
+"""How a request may end."""
 
 
 class ModelInfo(NamedTuple):
@@ -80,6 +87,13 @@ class ServerMetrics:
         )
         self.draining = gauge("model_versions_draining", "Versions that only finish what they began.", model)
         self.changes = counter("model_changes_total", "Versions loaded, unloaded and refused.", ("model", "change"))
+        self._expiry = gauge(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When a certificate in force expires, in seconds since 1970.",
+            ("use", "subject", "serial"),
+        )
+        self._certificates: frozenset[tuple[str, str, str]] = frozenset()
+        self._registry = registry
 
     def request_ended(self, model: str, task: str, outcome: str, seconds: float, trace_id: str = "") -> None:
         """A request for a model ended; ``trace_id`` is the trace that it is kept in, empty for none."""
@@ -100,6 +114,23 @@ class ServerMetrics:
         self._slots.set(slots)
         self._queue_limit.set(queue_limit)
 
+    def calls_begin(self, methods: Iterable[str], codes: Iterable[str]) -> None:
+        """Shows calls of these methods that end so before there are any: a series that begins above 0 has no rate."""
+        for method, code in product(methods, codes):
+            self.calls.labels(method, code)
+
+    def readiness(self, ready: Callable[[], Mapping[str, bool]]) -> None:
+        """Shows which of the loaded models take requests, as ``ready`` gives them at each scrape."""
+        self._registry.register(_Readiness(ready))
+
+    def certificates(self, expiry: Mapping[tuple[str, str, str], float]) -> None:
+        """These certificates (use, subject, serial number) are in force now, each until so many seconds since 1970."""
+        for labels, seconds in expiry.items():
+            self._expiry.labels(*labels).set(seconds)
+        for labels in self._certificates - expiry.keys():
+            self._expiry.remove(*labels)
+        self._certificates = frozenset(expiry)
+
     def engine(self, model: str) -> EngineMetrics:
         """What a new engine of a model reports to."""
         return EngineMetrics(self, model)
@@ -117,6 +148,9 @@ class ServerMetrics:
         self.info.labels(*info).set(1)
         self.load_seconds.labels(info.model, info.version).set(seconds)
         self.changes.labels(info.model, "loaded").inc()
+        self.latency.labels(info.model)
+        for outcome in OUTCOMES:
+            self.requests.labels(info.model, info.task, outcome)
         for change in ("unloaded", "refused"):  # a series that begins above 0 has no rate
             self.changes.labels(info.model, change)
         for fault in LASTING:  # seen to be 0 before it ever is not
@@ -137,6 +171,24 @@ class ServerMetrics:
         """A version's last request has ended, and its engine with it."""
         self.draining.labels(info.model).dec()
         self.changes.labels(info.model, "unloaded").inc()
+
+
+class _Readiness(Collector):
+    """A gauge that is read when it is scraped, so that a model that was unloaded has no series."""
+
+    def __init__(self, ready: Callable[[], Mapping[str, bool]]) -> None:
+        self._ready = ready
+
+    def collect(self) -> Iterable[Metric]:
+        """The series of the loaded models."""
+        family = GaugeMetricFamily(
+            "ostinato_model_ready",
+            "1 for a loaded model that takes requests, 0 for one that does not.",
+            labels=["model"],
+        )
+        for name, ready in self._ready().items():
+            family.add_metric([name], float(ready))
+        yield family
 
 
 def exemplar(trace_id: str) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from ostinato_server.errors import StartupError
-from ostinato_server.watched import Watched, read_bytes
+from ostinato_server.watched import Watched
 
 MAX_NAME_CHARACTERS = 128
 
@@ -87,8 +88,7 @@ def read_tokens(path: Path) -> TokenTable:
         StartupError: The file cannot be read, is open to every user, or has a line that will not do. What a line holds
             is not repeated, since it may be a token that somebody forgot to hash.
     """
-    content = read_bytes(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
+    content, mode = _read(path)
     if mode & stat.S_IRWXO:
         raise StartupError(f"{path}: is open to every user (mode {mode:04o}); chmod o= {path}")
     try:
@@ -103,6 +103,15 @@ def read_tokens(path: Path) -> TokenTable:
     if not holders:
         raise StartupError(f"{path}: holds no token, so nobody could call")
     return TokenTable(holders)
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Content and permissions of one file: the path may name another file a moment later."""
+    try:
+        with path.open("rb") as file:
+            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    except OSError as error:
+        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[int, tuple[bytes, Holder]]]:

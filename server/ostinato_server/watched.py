@@ -37,23 +37,44 @@ class Watched(Generic[T]):
         self._read = read
         self._lock = Lock()  # handshakes ask from threads of their own
         self._seen = self._signature()
+        self._refused = False
         self._value = read()
 
     def get(self) -> T:
         """The value of the files as they are, or as they last were good."""
         with self._lock:
-            now = self._signature()
-            if now != self._seen:
-                self._seen = now  # before the reading: a file that changes meanwhile is read once more
-                self._read_again()
+            self._follow()
             return self._value
 
-    def _read_again(self) -> None:
+    def recheck(self) -> None:
+        """Reads files that were refused again as they are, without another word: they may have become valid."""
+        with self._lock:
+            if not self._follow() and self._refused:
+                self._read_again(quiet=True)
+
+    def _follow(self) -> bool:
+        """Reads the files again if they have changed; gives whether they had."""
+        now = self._signature()
+        if now == self._seen:
+            return False
+        self._seen = now  # before the reading: a file that changes meanwhile is read once more
+        self._read_again(quiet=False)
+        return True
+
+    def _read_again(self, *, quiet: bool) -> None:
+        self._refused = True
         try:
             self._value = self._read()
         except StartupError as error:
-            logger.error("%s; what was read before stays in force", error)
+            if not quiet:
+                logger.error("%s; what was read before stays in force", error)
+        except Exception:  # get() is called in handshakes and calls, which must not fail with it
+            if not quiet:
+                logger.exception(
+                    "unexpected error while reading %s; what was read before stays in force", self._files[0]
+                )
         else:
+            self._refused = False
             logger.info("read again: %s", ", ".join(map(str, self._files)))
 
     def _signature(self) -> tuple[_Identity | None, ...]:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import grpc
 import numpy as np
@@ -24,11 +26,13 @@ from tests.integration.harness import (
 
 from ostinato.inference import grpc_service_pb2
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
+from ostinato_server.rpc.health import LIVENESS
 from ostinato_server.runtime.onnx import OnnxGraph, OnnxStepTable
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 STALL_SECONDS = 0.5
+PROBES = ("/healthz", "/readyz", "/readyz/char-lm", "/readyz/sentiment")
 
 
 class Sabotage:
@@ -109,6 +113,16 @@ def translate(server: RunningServer) -> str:
     return str(list(server.translation.Translate(request, timeout=CALL_SECONDS))[-1].summary.text)
 
 
+def probe(server: RunningServer, path: str) -> int:
+    """Status of a path of the metrics port."""
+    try:
+        with urlopen(server.metrics_url.removesuffix("/metrics") + path, timeout=CALL_SECONDS) as response:
+            return int(response.status)
+    except HTTPError as error:
+        error.close()
+        return error.code
+
+
 def watch(server: RunningServer, service: str) -> Iterator[int]:
     """The statuses that ``grpc.health.v1`` tells of a service, as they change."""
     call = server.channel.unary_stream(
@@ -187,28 +201,32 @@ def test_a_text_without_finite_scores_is_internal(shaky: RunningServer, monkeypa
 
 def test_a_stalled_engine_is_unhealthy_refuses_and_comes_back(shaky: RunningServer, sabotage: Sabotage) -> None:
     whole = generate(shaky, ask(1)).text
-    model, server = watch(shaky, "char-lm"), watch(shaky, "")
-    assert (next(model), next(server)) == (SERVING, SERVING)
+    model = watch(shaky, "char-lm")
+    assert next(model) == SERVING
     sabotage.once(sabotage.stall)
 
     stuck = ended(lambda: list(shaky.generation.Generate(ask(1))))  # without a deadline
-    assert (next(model), next(server)) == (NOT_SERVING, NOT_SERVING)
+    assert next(model) == NOT_SERVING
     assert stuck.code() is grpc.StatusCode.UNAVAILABLE
     assert "stalled" in str(stuck.details())
     refused = ended(lambda: generate(shaky, ask(2)))
     assert refused.code() is grpc.StatusCode.UNAVAILABLE
     assert retry_seconds(refused) > 0
-    assert shaky.health("sentiment") == SERVING
+    assert [shaky.health(name) for name in ("sentiment", "", LIVENESS)] == [SERVING] * 3
     assert classify(shaky).score.positive_probability > 0
-    assert not shaky.inference.ServerLive(grpc_service_pb2.ServerLiveRequest()).live
-    assert not shaky.inference.ServerReady(grpc_service_pb2.ServerReadyRequest()).ready
+    assert shaky.inference.ServerLive(grpc_service_pb2.ServerLiveRequest()).live
+    assert shaky.inference.ServerReady(grpc_service_pb2.ServerReadyRequest()).ready
+    assert [probe(shaky, path) for path in PROBES] == [200, 200, 503, 200]
+    assert value(shaky, "model_ready", model="char-lm") == 0
     ready = grpc_service_pb2.ModelReadyRequest
     assert not shaky.inference.ModelReady(ready(name="char-lm")).ready
     assert shaky.inference.ModelReady(ready(name="sentiment")).ready
     assert value(shaky, "engines_unhealthy", model="char-lm", kind="stalled") == 1
 
     sabotage.mend()
-    assert (next(model), next(server)) == (SERVING, SERVING)
+    assert next(model) == SERVING
+    assert [probe(shaky, path) for path in PROBES] == [200] * 4
+    assert value(shaky, "model_ready", model="char-lm") == 1
     assert generate(shaky, ask(1)).text == whole
     assert shaky.inference.ServerLive(grpc_service_pb2.ServerLiveRequest()).live
     assert shaky.inference.ModelReady(ready(name="char-lm")).ready
@@ -230,7 +248,7 @@ def test_an_engine_that_cannot_work_is_unhealthy_until_it_can(shaky: RunningServ
 
 
 def test_an_engine_whose_thread_is_gone_is_unhealthy_for_good(shaky: RunningServer, sabotage: Sabotage) -> None:
-    health = watch(shaky, "")
+    health = watch(shaky, LIVENESS)
     assert next(health) == SERVING
 
     def leave(_: object) -> None:
@@ -243,6 +261,27 @@ def test_an_engine_whose_thread_is_gone_is_unhealthy_for_good(shaky: RunningServ
     assert next(health) == NOT_SERVING
     assert ended(lambda: generate(shaky, ask(1))).code() is grpc.StatusCode.UNAVAILABLE
     assert classify(shaky).score.positive_probability > 0
+    assert [shaky.health(name) for name in ("", "char-lm", "sentiment")] == [SERVING, NOT_SERVING, SERVING]
+    assert [probe(shaky, path) for path in PROBES] == [503, 200, 503, 200]
+    assert not shaky.inference.ServerLive(grpc_service_pb2.ServerLiveRequest()).live
+    assert shaky.inference.ServerReady(grpc_service_pb2.ServerReadyRequest()).ready
+
+
+def test_probes_are_answered_while_the_event_loop_is_busy(repository: Path) -> None:
+    free = threading.Event()
+    with serving(repository) as running:
+
+        async def hold() -> None:
+            held.set()
+            free.wait(CALL_SECONDS)
+
+        held = threading.Event()
+        holding = threading.Thread(target=running.wait, args=(hold(),))
+        holding.start()
+        assert held.wait(CALL_SECONDS)
+        assert [probe(running, path) for path in PROBES] == [200] * 4
+        free.set()
+        holding.join()
 
 
 def test_streams_that_outlast_the_grace_period_are_told_to_go_elsewhere(repository: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -129,6 +130,22 @@ def test_half_a_replacement_leaves_the_old_pair_in_force(
     assert shown(encrypted) != before
 
 
+def test_expired_replacement_leaves_the_old_certificate_in_force_and_its_expiry_in_the_metrics(
+    encrypted: RunningServer, certificate: Issued, caplog: pytest.LogCaptureFixture
+) -> None:
+    def expiry() -> list[float]:
+        samples = encrypted.scrape().items()
+        return [value for (name, _), value in samples if name == "ostinato_tls_certificate_expiry_timestamp_seconds"]
+
+    before = shown(encrypted), expiry()
+    certificate.write(leaf(valid=(-2, -1)))
+    assert (shown(encrypted), expiry()) == before
+    assert f"{certificate.certificate}: the certificate of" in caplog.text
+    certificate.write(leaf(valid=(-2, 500)))
+    assert shown(encrypted) != before[0]
+    assert expiry() == [pytest.approx(time.time() + 500 * 86_400, abs=600)]
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -139,6 +156,8 @@ def test_half_a_replacement_leaves_the_old_pair_in_force(
         ("key of another", "server.key: is not the key of the certificate in .*server.pem"),
         ("key encrypted", "server.key: is encrypted"),
         ("ca is text", "ca.pem: holds no PEM certificate"),
+        ("certificate expired", "server.pem: the certificate of .* expired at "),
+        ("certificate not valid yet", "server.pem: the certificate of .* is not valid before "),
     ],
 )
 def test_files_that_will_not_do_are_refused_at_the_start_by_name(
@@ -158,6 +177,10 @@ def test_files_that_will_not_do_are_refused_at_the_start_by_name(
             certificate.key.write_bytes(leaf().private_key_pem.bytes())
         case "key encrypted":
             certificate.key.write_bytes(with_passphrase(certificate.key.read_bytes()))
+        case "certificate expired":
+            certificate.write(leaf(valid=(-2, -1)))
+        case "certificate not valid yet":
+            certificate.write(leaf(valid=(1, 2)))
         case "ca is text":
             client_ca.write_text("roots")
     with (

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ostinato_bundle import BundleError, Fingerprint, discover, fingerprint
+from ostinato_bundle import BundleError, Fingerprint, fingerprint, survey
 from ostinato_server.errors import NoRepository
 
 Key = tuple[str, int]
@@ -46,11 +46,32 @@ class Entry(NamedTuple):
     reason: str
 
 
+class Scan(NamedTuple):
+    """What a repository holds at one moment.
+
+    Attributes:
+        bundles: The folders of each model's versions; an empty shelf for a model of which nothing is listed.
+        skipped: Why an entry, ``NAME`` or ``NAME/VERSION``, could not be looked at or is not a model.
+    """
+
+    bundles: dict[str, dict[int, Path]]
+    skipped: dict[str, str]
+
+    @property
+    def keys(self) -> set[Key]:
+        """Every bundle."""
+        return {(name, version) for name, versions in self.bundles.items() for version in versions}
+
+    def hides(self, name: str, version: int) -> bool:
+        """Whether the bundle may be there although it is not listed: its folder, or its model's, shows nothing."""
+        return name in self.skipped or f"{name}/{version}" in self.skipped or self.bundles.get(name) == {}
+
+
 class Repository(Protocol):
     """Where bundles come from; its methods block, and are called on threads, one at a time."""
 
-    def scan(self) -> dict[str, dict[int, Path]]:
-        """Every bundle by name and version, and the folder that it is in once it was brought.
+    def scan(self) -> Scan:
+        """Lists every bundle by name and version, and the folder that it is in once it was brought.
 
         Raises:
             NoRepository: It cannot be read.
@@ -80,13 +101,20 @@ class LocalRepository:
     def __str__(self) -> str:
         return str(self._folder)
 
-    def scan(self) -> dict[str, dict[int, Path]]:
-        """Every bundle folder by name and version, whether or not what is in it is a bundle.
+    def scan(self) -> Scan:
+        """Lists every bundle folder by name and version, whether or not what is in it is a bundle.
 
         Raises:
-            NoRepository: The repository is no folder, or not one that may be read.
+            NoRepository: The repository is not a folder, or not one that may be read.
         """
-        return scan(self._folder)
+        try:
+            found = survey(self._folder)
+        except BundleError as error:
+            raise NoRepository(str(error)) from error
+        except OSError as error:
+            raise NoRepository(f"{self._folder}: cannot be listed ({error.strerror})") from error
+        bundles = {name: {int(path.name): path for path in paths} for name, paths in found.bundles.items()}
+        return Scan(bundles, found.skipped)
 
     def bring(self, name: str, version: int, path: Path) -> Fingerprint:
         """The state of a bundle's files."""
@@ -95,18 +123,3 @@ class LocalRepository:
 
     def close(self) -> None:
         """Nothing is ever under way."""
-
-
-def scan(repository: Path) -> dict[str, dict[int, Path]]:
-    """Every bundle folder by name and version, whether or not what is in it is a bundle.
-
-    Raises:
-        NoRepository: The repository is no folder, or not one that may be read.
-    """
-    found: dict[str, dict[int, Path]] = {}
-    try:
-        for path in discover(repository):
-            found.setdefault(path.parent.name, {})[int(path.name)] = path
-    except (BundleError, OSError) as error:
-        raise NoRepository(str(error)) from error
-    return found

@@ -14,7 +14,7 @@ from ostinato_server import garbage, heap
 from ostinato_server.errors import BundleNotFound, ModelRefused, ModelTooLarge, NoRepository, StartupError
 from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
-from ostinato_server.repository.index import Entry, Key, Repository, Shelf, State
+from ostinato_server.repository.index import Entry, Key, Repository, Scan, Shelf, State
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.shortage import MemoryShortage
 from ostinato_server.repository.versions import VersionPolicies
@@ -25,6 +25,11 @@ T = TypeVar("T")
 
 _STOP_SECONDS = 5.0
 """Time for an engine to end its last step."""
+
+_KEPT = (
+    "Nothing is unloaded for want of a listing: remove a model's folder while others remain, or use explicit control"
+)
+"""What to do where an empty listing is meant."""
 
 
 class Served(NamedTuple):
@@ -76,6 +81,8 @@ class Lifecycle:
         self._served: dict[Key, Served] = {}
         self._refusals: dict[Key, Refusal] = {}
         self._missing: set[Key] = set()
+        self._skipped: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self._draining: dict[LoadedModel, asyncio.Task[None]] = {}
         self._changes: set[asyncio.Task[Any]] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -92,7 +99,7 @@ class Lifecycle:
             NoRepository: The repository cannot be read.
             StartupError: This installation cannot serve a bundle as configured.
         """
-        for name, versions in (await asyncio.to_thread(self._repository.scan)).items():
+        for name, versions in (await self._scan()).bundles.items():
             refused = await self._follow_policy(name, versions)
             cause = refused.__cause__ if refused is not None else None
             if cause is not None and (strict or isinstance(cause, StartupError)):
@@ -129,7 +136,8 @@ class Lifecycle:
         """Brings every model to its policy, as the repository is now; what is refused is logged, once.
 
         A version is unloaded only when its folder was missing the last time too: a writer that replaces a bundle moves
-        the old one away first.
+        the old one away first. Nothing is unloaded because a repository, or the folder of a model, shows nothing: that
+        is what an unmounted volume looks like.
 
         Raises:
             NoRepository: The repository cannot be read; nothing has changed.
@@ -143,7 +151,7 @@ class Lifecycle:
             try:
                 await self.refresh()
             except NoRepository as error:
-                logger.warning("%s; what is served stays", error)
+                self._warn("repository", f"{error}; what is served stays")
             except Exception:
                 logger.exception("unexpected error while looking for models; what is served stays")
 
@@ -153,8 +161,7 @@ class Lifecycle:
         Raises:
             NoRepository: The repository cannot be read.
         """
-        found = await asyncio.to_thread(self._repository.scan)
-        keys = {(name, version) for name, versions in found.items() for version in versions}
+        keys = (await self._scan()).keys
         draining = {(model.name, model.version) for model in self._draining}
         return [self._entry(key, draining) for key in sorted(keys | draining | self._served.keys())]
 
@@ -198,7 +205,11 @@ class Lifecycle:
             task.exception()  # whoever asked may be gone; asyncio need not say that nobody looked
 
     async def _load(self, name: str, version: int | None) -> list[LoadedModel]:
-        versions = (await asyncio.to_thread(self._repository.scan)).get(name, {})
+        found = await self._scan()
+        versions = found.bundles.get(name, {})
+        for entry in (name, f"{name}/{version}"):
+            if entry in found.skipped:
+                raise NoRepository(f"{self._repository}: {entry}: {found.skipped[entry]}")
         if not versions or version not in (None, *versions):
             raise BundleNotFound(name, version, tuple(versions))
         for known in [key for key in self._refusals if key[0] == name]:
@@ -220,25 +231,56 @@ class Lifecycle:
         return [each.model for each in kept]
 
     async def _refresh(self) -> None:
-        found = await asyncio.to_thread(self._repository.scan)
-        there = {(name, version) for name, versions in found.items() for version in versions}
-        missing = self._served.keys() - there
-        spared, self._missing = missing - self._missing, missing
-        self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in there}
-        for name in sorted({*found, *(name for name, _ in self._served)}):
-            kept = {version for spared_name, version in spared if spared_name == name}
+        found = await self._scan()
+        if not found.keys and self._served:
+            self._warn("repository", f"{self._repository}: lists no model; what is served stays. {_KEPT}")
+            return
+        hidden = {key for key in self._served.keys() - found.keys if found.hides(*key)}
+        empty = {name for name, _ in hidden if found.bundles.get(name) == {}}
+        self._told = {subject: text for subject, text in self._told.items() if subject in empty}
+        for name in sorted(empty):
+            self._warn(name, f"{self._repository}: {name}: lists no version; what is served stays. {_KEPT}")
+        missing = self._served.keys() - found.keys - hidden
+        spared, gone, self._missing = hidden | (missing - self._missing), missing & self._missing, missing
+        self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in found.keys | hidden}
+        for name in sorted({*found.bundles, *(name for name, _ in self._served)}):
             with suppress(ModelRefused):  # told when it was found out
-                await self._follow_policy(name, found.get(name, {}), kept)
+                await self._follow_policy(
+                    name, found.bundles.get(name, {}), _versions_of(name, spared), _versions_of(name, gone)
+                )
 
-    async def _follow_policy(self, name: str, versions: Shelf, spared: Collection[int] = ()) -> ModelRefused | None:
+    async def _scan(self) -> Scan:
+        """What the repository holds; entries that are newly skipped are logged in one warning.
+
+        Raises:
+            NoRepository: The repository cannot be read.
+        """
+        found = await asyncio.to_thread(self._repository.scan)
+        new = [f"{entry} {reason}" for entry, reason in found.skipped.items() if self._skipped.get(entry) != reason]
+        self._skipped = found.skipped
+        if new:
+            logger.warning("%s: skipped what is not a model or cannot be read: %s", self._repository, "; ".join(new))
+        return found
+
+    def _warn(self, subject: str, text: str) -> None:
+        """Logs a warning, unless it is the last one of its subject."""
+        if self._told.get(subject) != text:
+            self._told[subject] = text
+            logger.warning("%s", text)
+
+    async def _follow_policy(
+        self, name: str, versions: Shelf, spared: Collection[int] = (), gone: Collection[int] = ()
+    ) -> ModelRefused | None:
         """Serves what a model's policy chooses; gives the refusal of the newest version that was refused.
 
-        A refused version gives way to the next older one, but never to the loss of one that is served.
+        A refused version gives way to the next older one, but never to the loss of one that is served, unless that one
+        is gone. Where all others are refused, the newest one that is served stays even so.
 
         Args:
             name: Name of the model.
             versions: What the repository has of it.
             spared: Versions that are served and stay though the repository does not have them.
+            gone: Versions that are served and that were removed from the repository.
         """
         policy = self._policies.of(name)
         chosen: dict[int, Served] = {}
@@ -257,7 +299,9 @@ class Lifecycle:
                 if present is not None:
                     chosen[version] = present
         if refused is not None and len(chosen) != policy.latest:
-            chosen = {each.model.version: each for each in self._served_as(name)} | chosen
+            served = {each.model.version: each for each in self._served_as(name)}
+            there = {version: each for version, each in served.items() if version not in gone}
+            chosen = there | chosen or dict(list(served.items())[-1:])
         await self._swap(name, chosen.values())
         return refused
 
@@ -340,6 +384,10 @@ class Lifecycle:
         else:
             state = State.AVAILABLE if refusal is None else State.REFUSED
         return Entry(*key, state, "" if refusal is None else refusal.reason)
+
+
+def _versions_of(name: str, keys: Iterable[Key]) -> set[int]:
+    return {version for model, version in keys if model == name}
 
 
 def _reclaim() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from ostinato_bundle import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
+    MODEL_NAME,
     VERSION,
     BundleError,
     Fingerprint,
@@ -28,6 +28,7 @@ from ostinato_bundle import (
     read_manifest,
 )
 from ostinato_server.errors import NoRepository, StartupError
+from ostinato_server.repository.index import Scan
 from ostinato_server.repository.remote_files import NotThere, RemoteFiles, TooLong, Unreachable
 from ostinato_server.repository.remote_url import RemoteUrl
 
@@ -41,8 +42,6 @@ RETRY_SECONDS = 300.0
 
 FETCHING = ".fetching"
 """Folder of what is not complete, beside the models, whose names never begin like that."""
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _LOCK_SECONDS = 0.2
 """Between two tries for the folder, while another server has it."""
@@ -88,22 +87,23 @@ class RemoteRepository:
     def __str__(self) -> str:
         return str(self._url)
 
-    def scan(self) -> dict[str, dict[int, Path]]:
-        """Every version that the remote side has, and where its copy is or will be; other names are passed over.
+    def scan(self) -> Scan:
+        """Lists every version that the remote side has, and where its copy is or will be; other names are passed over.
 
         Raises:
             NoRepository: It cannot be listed.
         """
         try:
-            listed = self._files.versions()
+            listed, unreadable = self._files.versions()
         except Unreachable as error:
             raise NoRepository(f"{self._url}: {error}") from None
-        found: dict[str, dict[int, Path]] = {}
+        found = Scan({}, unreadable)
         for name, versions in listed.items():
-            numbers = sorted(int(version) for version in versions if VERSION.fullmatch(version))
-            if numbers and _NAME.fullmatch(name):
-                found[name] = {number: self._folder / name / str(number) for number in numbers}
-        self._forget({path for versions in found.values() for path in versions.values()})
+            if MODEL_NAME.fullmatch(name):
+                numbers = sorted(int(version) for version in versions if VERSION.fullmatch(version))
+                found.bundles[name] = {number: self._folder / name / str(number) for number in numbers}
+        if found.keys:  # a store that lists nothing may be a wrong or a broken one
+            self._forget(found)
         return found
 
     def bring(self, name: str, version: int, path: Path) -> Fingerprint:
@@ -219,10 +219,13 @@ class RemoteRepository:
             finally:
                 rmtree(folder, ignore_errors=True)
 
-    def _forget(self, kept: set[Path]) -> None:
+    def _forget(self, found: Scan) -> None:
+        """Removes the copies of versions that the remote side does not list."""
+        listed = found.keys
         for path in discover(self._folder):
-            if path not in kept:
-                logger.info("%s has no %s/%s any more; its copy is removed", self._url, path.parent.name, path.name)
+            name, version = path.parent.name, int(path.name)
+            if (name, version) not in listed and not found.hides(name, version):
+                logger.info("%s has no %s/%s any more; its copy is removed", self._url, name, version)
                 rmtree(path, ignore_errors=True)
                 self._intact.pop(path, None)
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
+from ostinato_bundle import MODEL_NAME
 from ostinato_server.errors import StartupError
 from ostinato_server.repository.remote_url import EXTRAS, RemoteUrl, without_credentials
 
@@ -58,28 +59,37 @@ class RemoteFiles:
         self._web = url.scheme in ("http", "https")
         self._files = _open_store(url)
 
-    def versions(self) -> dict[str, list[str]]:
+    def versions(self) -> tuple[dict[str, list[str]], dict[str, str]]:
         """Names of the folders, and of what is in each, as the remote side tells them: nothing of it is to be trusted.
 
         A web server says it in ``index.json`` ({model: [version, …]}), or else in pages that link to what there is.
+        Folders that cannot be models are not listed.
+
+        Returns:
+            The names in each folder, and why a folder could not be listed.
 
         Raises:
-            Unreachable: They cannot be listed.
+            Unreachable: The folders, or none of them, can be listed.
         """
         if self._web:
             try:
-                return _read_index(self.read(INDEX, MAX_LISTING_BYTES))
+                return _read_index(self.read(INDEX, MAX_LISTING_BYTES)), {}
             except NotThere:
                 pass
             except TooLong as error:
                 raise Unreachable(f"{INDEX}: {error}") from None
         found: dict[str, list[str]] = {}
-        for name in self._list(""):
+        failed: dict[str, Unreachable] = {}
+        for name in filter(MODEL_NAME.fullmatch, self._list("")):
             try:
                 found[name] = self._list(name)
             except NotThere:  # a file, or gone since
                 continue
-        return found
+            except Unreachable as error:
+                failed[name] = error
+        if failed and not found:
+            raise next(iter(failed.values()))
+        return found, {name: f"cannot be listed ({error})" for name, error in failed.items()}
 
     def read(self, path: str, most_bytes: int) -> bytes:
         """A file's content.

@@ -9,7 +9,10 @@ from typing import Any
 from grpc_health.v1 import health, health_pb2
 
 SERVER = ""
-"""The name that the protocol has for a server as a whole."""
+"""The name that the protocol has for a server as a whole: SERVING while any model is."""
+
+LIVENESS = "Liveness"
+"""A name for liveness probes: NOT_SERVING once only a restart helps. No model can have a name with a capital."""
 
 _MESSAGES: Any = health_pb2  # whose type stubs lack List too
 
@@ -34,7 +37,7 @@ class HealthService(health.aio.HealthServicer):
 
 
 class ModelHealth:
-    """Tells which models are served and can work, each under its own name, and whether the server can.
+    """Publishes which models are served and can work, each under its own name; whether any can; whether to restart.
 
     Args:
         checker: The health service.
@@ -44,6 +47,7 @@ class ModelHealth:
         self._checker = checker
         self._served: frozenset[str] = frozenset()
         self._failing: frozenset[str] = frozenset()
+        self._live = True
         self._up = False
         self._told: dict[str, bool] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -58,9 +62,10 @@ class ModelHealth:
         self._served = frozenset(names)
         await self._tell()
 
-    async def failing(self, names: Collection[str]) -> None:
-        """These models cannot work for now, and those told of before can."""
+    async def failing(self, names: Collection[str], live: bool = True) -> None:
+        """These models cannot work for now, and no others; ``live`` is whether the process can recover by itself."""
         self._failing = frozenset(names)
+        self._live = live
         await self._tell()
 
     async def _tell(self) -> None:
@@ -71,7 +76,7 @@ class ModelHealth:
     async def _tell_changes(self) -> None:
         serving = dict.fromkeys(self._told, False) | {name: name not in self._failing for name in self._served}
         if self._up:
-            serving[SERVER] = not self._failing
+            serving |= {SERVER: bool(self._served - self._failing), LIVENESS: self._live}
         changed = [name for name, serves in serving.items() if self._told.get(name) is not serves]
         self._told = serving
         status = health_pb2.HealthCheckResponse

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ipaddress
 import logging
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import grpc
 
 from ostinato_server.config import ServerConfig
 from ostinato_server.errors import StartupError
-from ostinato_server.rpc.tls import TlsFiles, server_credentials
+
+if TYPE_CHECKING:
+    from ostinato_server.rpc.tls import Certificate, ServerCertificates
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +43,17 @@ def channel_options(config: ServerConfig) -> ChannelOptions:
     )
 
 
-def tls(config: ServerConfig) -> grpc.ServerCredentials | None:
-    """The credentials of the gRPC port; none for plain text.
+def tls(config: ServerConfig, observe: Callable[[Sequence[Certificate]], None]) -> ServerCertificates | None:
+    """The certificates of the gRPC port; none for plain text.
 
     Raises:
         StartupError: A file of them is refused.
     """
     if config.tls_certificate is None or config.tls_key is None:
         return None
-    return server_credentials(TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca))
+    from ostinato_server.rpc.tls import ServerCertificates, TlsFiles  # imports a library that plain text does without
+
+    return ServerCertificates(TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca), observe)
 
 
 def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:

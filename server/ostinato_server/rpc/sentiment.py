@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import ExitStack, aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ostinato.v1 import sentiment_pb2, sentiment_pb2_grpc
 from ostinato_server.errors import InvalidArgument
@@ -25,7 +25,7 @@ STREAM_WINDOW = 64
 """Texts of one stream that may be under way; the next one is read when the oldest has been answered."""
 
 
-Answer = asyncio.Future[sentiment_pb2.ClassifyStreamResponse]
+Answer = asyncio.Task[sentiment_pb2.ClassifyStreamResponse]
 
 
 class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
@@ -79,18 +79,19 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         context: _ServicerContext,
     ) -> AsyncIterator[sentiment_pb2.ClassifyStreamResponse]:
         """Scores texts as they come; they run side by side and are answered in order."""
-        answers: asyncio.Queue[Answer | None] = asyncio.Queue(STREAM_WINDOW)
+        answers: asyncio.Queue[Answer | None] = asyncio.Queue()
+        places = asyncio.Semaphore(STREAM_WINDOW)
         answer: Answer | None = None
         with ExitStack() as held:
-            reader = asyncio.create_task(self._read(request_iterator, context, answers, held))
+            reader = asyncio.create_task(self._read(request_iterator, context, answers, places, held))
             try:
                 while (answer := await answers.get()) is not None:
                     yield await answer
+                    places.release()
+                await reader
             finally:
-                reader.cancel()
-                for left in (answer, *_drain(answers)):
-                    if left is not None:
-                        left.cancel()
+                await _cancel([reader])  # first: it starts answers
+                await _cancel([left for left in (answer, *_drain(answers)) if left is not None])
 
     async def ClassifyIncremental(  # noqa: N802
         self,
@@ -108,9 +109,10 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
         requests: AsyncIterator[sentiment_pb2.ClassifyStreamRequest],
         context: _ServicerContext,
         answers: asyncio.Queue[Answer | None],
+        places: asyncio.Semaphore,
         held: ExitStack,
     ) -> None:
-        """Starts scoring every text that comes; an error takes its turn behind the answers before it.
+        """Starts scoring every text that comes; puts None behind the last one, also when it raises.
 
         A name means the same version throughout the stream, which holds it to its end.
         """
@@ -126,14 +128,12 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
                             chosen[wanted] = self._find(*wanted)
                             held.enter_context(chosen[wanted].uses.held())
                         model = chosen[wanted]
-                    await answers.put(asyncio.create_task(self._answer(model, request, number, context)))
+                    await places.acquire()
+                    # No await between the two: a task that is not in the queue is never cancelled.
+                    answers.put_nowait(asyncio.create_task(self._answer(model, request, number, context)))
                     number += 1
-        except Exception as error:  # whatever it is, the stream must end with it
-            failed: Answer = asyncio.get_running_loop().create_future()
-            failed.set_exception(error)
-            await answers.put(failed)
-        else:
-            await answers.put(None)
+        finally:
+            answers.put_nowait(None)
 
     async def _answer(
         self,
@@ -156,3 +156,10 @@ class SentimentService(sentiment_pb2_grpc.SentimentServiceServicer):
 
 def _drain(answers: asyncio.Queue[Answer | None]) -> list[Answer | None]:
     return [answers.get_nowait() for _ in range(answers.qsize())]
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancels tasks and waits for their ends; what they raise is dropped."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

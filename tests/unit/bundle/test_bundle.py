@@ -1,11 +1,15 @@
+import errno
 import hashlib
+import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.hollow import FILES, write
 
-from ostinato_bundle import BundleError, discover, file_sha256, fingerprint, open_bundle
+from ostinato_bundle import BundleError, discover, file_sha256, fingerprint, open_bundle, survey
 from ostinato_bundle.bundle import MAX_MANIFEST_BYTES
 from ostinato_bundle.manifest import MAX_FILES
 
@@ -170,3 +174,69 @@ def test_repository_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")
     assert file_sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, path: Path, *, listed: bool) -> None:
+    """Lets a folder refuse its content, or also what it is, to whoever asks: to root too."""
+
+    def refusing(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(self: Path, *arguments: Any, **options: Any) -> Any:
+            if self == path:
+                raise PermissionError(errno.EACCES, "Permission denied", str(self))
+            return inner(self, *arguments, **options)
+
+        return ask
+
+    monkeypatch.setattr(Path, "iterdir", refusing(Path.iterdir))
+    if not listed:
+        monkeypatch.setattr(Path, "stat", refusing(Path.stat))
+        monkeypatch.setattr(Path, "is_dir", refusing(Path.is_dir))
+
+
+@pytest.mark.parametrize(("entry", "listed"), [("b", True), ("b", False), ("b/9", False)])
+def test_folder_that_cannot_be_read_is_skipped_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, listed: bool
+) -> None:
+    for name in ("a/1", "b/9", "c/2"):
+        (tmp_path / name).mkdir(parents=True)
+    unreadable(monkeypatch, tmp_path / entry, listed=listed)
+    found = survey(tmp_path)
+    assert found.skipped == {entry: "cannot be read (Permission denied)"}
+    assert [path.relative_to(tmp_path).as_posix() for path in discover(tmp_path)] == ["a/1", "c/2"]
+
+
+def test_what_cannot_be_a_model_is_skipped_and_named(tmp_path: Path) -> None:
+    (tmp_path / "a" / "1").mkdir(parents=True)
+    for name in ("lost+found", ".Trash-1000", ".snapshot", "..data", "@eaDir", "Upper", "x" * 65):
+        (tmp_path / name / "1").mkdir(parents=True)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("README.md", ".gitignore", "index.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "2").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "a" / "lost+found").mkdir()
+    found = survey(tmp_path)
+    assert found.bundles == {"a": [tmp_path / "a" / "1"]}
+    assert found.skipped == {
+        "lost+found": "is not a name that a model can have",
+        ".Trash-1000": "is hidden",
+        ".snapshot": "is hidden",
+        "..data": "is hidden",
+        "@eaDir": "is not a name that a model can have",
+        "Upper": "is not a name that a model can have",
+        "x" * 65: "is not a name that a model can have",
+        "dangling": "cannot be read (No such file or directory)",
+        "loop": "cannot be read (Too many levels of symbolic links)",
+        "pipe": "is not a folder",
+        "a/2": "cannot be read (No such file or directory)",
+    }
+
+
+def test_folders_of_models_and_versions_may_be_links(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "1").mkdir(parents=True)
+    repository = tmp_path / "repository"
+    (repository / "a").mkdir(parents=True)
+    (repository / "a" / "1").symlink_to(tmp_path / "elsewhere" / "1")
+    (repository / "b").symlink_to(tmp_path / "elsewhere")
+    assert [path.relative_to(repository).as_posix() for path in discover(repository)] == ["a/1", "b/1"]

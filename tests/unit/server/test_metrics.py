@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
 from ostinato_server.gap_histogram import GapHistogram
-from ostinato_server.metrics import TIME_BUCKETS, ModelInfo, ServerMetrics
+from ostinato_server.metrics import OUTCOMES, TIME_BUCKETS, ModelInfo, ServerMetrics
 
 
 def samples(registry: CollectorRegistry, name: str) -> dict[tuple[str, str], float]:
@@ -95,3 +95,56 @@ def test_buckets_start_at_100_microseconds_and_grow_by_half() -> None:
     assert TIME_BUCKETS[-1] > 60
     for low, high in itertools.pairwise(TIME_BUCKETS):
         assert high / low == pytest.approx(1.5, rel=1e-3)
+
+
+def values(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:
+    """Every series of a metric, by its labels."""
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == f"ostinato_{name}"
+    }
+
+
+def test_what_a_loaded_model_may_count_is_0_before_it_does() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    metrics.model_loaded(ModelInfo("m", "1", "generation", "onnx", "cpu"), 0.25)
+    assert values(registry, "requests_total") == {("m", "generation", outcome): 0 for outcome in OUTCOMES}
+    assert values(registry, "e2e_request_latency_seconds_count") == {("m",): 0}
+
+
+def test_calls_are_0_before_there_are_any() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    metrics.calls_begin(["/s/A", "/s/B"], ["OK", "INTERNAL"])
+    metrics.call_ended("/s/A", "OK", 0.1)
+    metrics.calls_begin(["/s/A"], ["OK"])
+    assert values(registry, "rpc_duration_seconds_count") == {
+        ("/s/A", "OK"): 1,
+        ("/s/A", "INTERNAL"): 0,
+        ("/s/B", "OK"): 0,
+        ("/s/B", "INTERNAL"): 0,
+    }
+
+
+def test_counts_of_a_model_that_was_unloaded_stay_and_go_on() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    info = ModelInfo("m", "1", "generation", "onnx", "cpu")
+    metrics.model_loaded(info, 0.25)
+    metrics.request_ended("m", "generation", "ok", 0.1)
+    metrics.model_draining(info)
+    metrics.model_unloaded(info)
+    metrics.model_loaded(info._replace(version="2"), 0.25)
+    assert values(registry, "requests_total")["m", "generation", "ok"] == 1
+
+
+def test_certificates_in_force_have_their_expiry_and_those_before_have_none() -> None:
+    registry = CollectorRegistry()
+    metrics = ServerMetrics(registry)
+    old, new, other = ("server", "CN=a", "1"), ("server", "CN=a", "2"), ("client_ca", "CN=b", "3")
+    metrics.certificates({old: 10.0, other: 30.0})
+    metrics.certificates({new: 20.0, other: 30.0})
+    assert values(registry, "tls_certificate_expiry_timestamp_seconds") == {new: 20, other: 30}

@@ -1,5 +1,6 @@
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,38 @@ def test_a_file_without_tokens_is_refused(path: Path, content: bytes, words: str
     path.write_bytes(content)
     with pytest.raises(StartupError, match=words):
         read_tokens(path)
+
+
+def test_a_file_that_is_gone_after_it_was_opened_is_still_read_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivered secrets are replaced by renames; the path may name nothing, or another file, at any moment."""
+    path.write_text(f"{sha256('a')} infer alice\n")
+    opened = Path.open
+
+    def open_and_remove(self: Path, *arguments: Any, **options: Any) -> Any:
+        file = opened(self, *arguments, **options)
+        self.unlink()
+        return file
+
+    monkeypatch.setattr(Path, "open", open_and_remove)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: open_and_remove(self, "rb").read())
+    assert read_tokens(path).find("a") is not None
+
+
+def test_a_file_that_is_replaced_by_one_open_to_every_user_after_it_was_opened_is_judged_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(f"{sha256('a')} infer alice\n")
+    opened = Path.open
+
+    def open_and_replace(self: Path, *arguments: Any, **options: Any) -> Any:
+        file = opened(self, *arguments, **options)
+        self.unlink()
+        self.touch()
+        self.chmod(0o644)
+        return file
+
+    monkeypatch.setattr(Path, "open", open_and_replace)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: open_and_replace(self, "rb").read())
+    assert read_tokens(path).find("a") is not None

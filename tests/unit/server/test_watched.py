@@ -75,3 +75,13 @@ def test_a_file_that_is_bad_at_the_start_is_refused(path: Path) -> None:
     path.write_text("x")
     with pytest.raises(StartupError, match="holds no number"):
         Watched([path], lambda: number(path))
+
+
+def test_an_error_that_nobody_expected_leaves_the_last_good_value_in_force(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched([path], lambda: int(path.read_bytes()))
+    replace(path, "x")
+    assert [watched.get(), watched.get()] == [1, 1]
+    (record,) = caplog.records
+    assert "what was read before stays in force" in record.getMessage()

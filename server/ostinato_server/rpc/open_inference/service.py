@@ -90,14 +90,15 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ServerLive(  # noqa: N802 (the contract's name)
         self, request: pb.ServerLiveRequest, context: _ServicerContext
     ) -> pb.ServerLiveResponse:
-        """Says whether the server can do its work; one that cannot is to be started anew."""
-        return pb.ServerLiveResponse(live=self._watchdog.all_work)
+        """Says whether the process and its engines can recover by themselves; if not, only a restart helps."""
+        return pb.ServerLiveResponse(live=not self._watchdog.fatal())
 
     async def ServerReady(  # noqa: N802
         self, request: pb.ServerReadyRequest, context: _ServicerContext
     ) -> pb.ServerReadyResponse:
-        """Says whether the server takes requests."""
-        return pb.ServerReadyResponse(ready=self._watchdog.all_work and not self._draining())
+        """Says whether any model takes requests."""
+        any_works = None in self._watchdog.faults().values()
+        return pb.ServerReadyResponse(ready=any_works and not self._draining())
 
     async def ModelReady(  # noqa: N802
         self, request: pb.ModelReadyRequest, context: _ServicerContext

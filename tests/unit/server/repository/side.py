@@ -20,7 +20,7 @@ class Side:
 
     def bring(self, name: str = "m", version: int = 1) -> Path:
         """Looks for a bundle and makes its copy; gives the copy's folder."""
-        path = self.repository.scan()[name][version]
+        path = self.repository.scan().bundles[name][version]
         self.repository.bring(name, version, path)
         return path
 

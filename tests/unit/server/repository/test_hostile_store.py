@@ -66,14 +66,14 @@ def test_index_that_is_none_is_no_repository(side: Side, bundles: Path, index: s
 def test_names_that_lead_elsewhere_are_passed_over(side: Side, bundles: Path, name: str) -> None:
     versions = ["..", "0", "-1", "1/..", "\u0661", 1e300, None, "1\n"]
     (bundles / "index.json").write_text(json.dumps({name: [1], "n": versions}))
-    assert side.repository.scan() == {}
+    assert side.repository.scan().keys == set()
 
 
 def test_links_that_lead_elsewhere_are_passed_over(side: Side, store: WebStore) -> None:
     links = ["../", "..", "/etc/", "http://127.0.0.1:1/m/", "%2e%2e/", "..%2f..%2fm/", "?C=M", "//host/m", "./m/"]
     page = "".join(f'<a href="{link}">m</a>' for link in links).encode()
     store.special["/"] = lambda handler: handler.send_all(page)
-    assert list(side.repository.scan()) == ["m"]
+    assert list(side.repository.scan().bundles) == ["m"]
     assert [line for line in store.asked if line.startswith("GET")] == ["GET /index.json", "GET /", "GET /m/"]
 
 

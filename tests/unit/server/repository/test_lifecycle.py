@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import shutil
 import threading
 import weakref
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from ostinato_bundle import BundleError
 from ostinato_server import heap
-from ostinato_server.errors import ModelNotFound, ModelRefused, ModelTooLarge, StartupError
+from ostinato_server.errors import ModelNotFound, ModelRefused, ModelTooLarge, NoRepository, StartupError
 from ostinato_server.metrics import ModelInfo, ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.index import LocalRepository, State
@@ -242,6 +244,155 @@ async def test_refusal_takes_nothing_away_that_is_served(tmp_path: Path, policy:
     await rig.lifecycle.refresh()
     assert rig.served() == before
     assert newest.closed == 0
+    await rig.lifecycle.close()
+
+
+async def refreshed(rig: Rig, times: int = 3) -> list[str]:
+    """What is served after several looks at the repository."""
+    for _ in range(times):
+        await rig.lifecycle.refresh()
+    return rig.served()
+
+
+def warnings(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
+    return [text for record in caplog.records if words in (text := record.getMessage())]
+
+
+async def test_repository_that_shows_nothing_unloads_nothing_and_is_told_of_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    aside = rig.repository / ".aside"
+    aside.mkdir()
+    for name in ("a", "b"):
+        (rig.repository / name).rename(aside / name)
+    assert await refreshed(rig) == ["a/1", "b/1"]
+    assert len(warnings(caplog, "lists no model; what is served stays")) == 1
+    for name in ("a", "b"):
+        (aside / name).rename(rig.repository / name)
+    assert await refreshed(rig) == ["a/1", "b/1"]
+    assert len(rig.loader.loaded) == 2
+
+
+async def test_model_whose_folder_shows_nothing_stays_and_is_told_of_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    shutil.rmtree(rig.repository / "a" / "1")
+    assert await refreshed(rig) == ["a/1", "b/1"]
+    assert len(warnings(caplog, "a: lists no version; what is served stays")) == 1
+
+
+async def test_model_that_is_removed_while_others_remain_is_unloaded_at_the_second_look(rig: Rig) -> None:
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    shutil.rmtree(rig.repository / "a")
+    assert await refreshed(rig, 1) == ["a/1", "b/1"]
+    assert await refreshed(rig, 1) == ["b/1"]
+
+
+@pytest.mark.parametrize("entry", ["a", "a/1"])
+async def test_model_whose_folder_cannot_be_read_stays_and_is_told_of_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, entry: str
+) -> None:
+    rig.put("a/1", "b/1")
+    await rig.lifecycle.start(strict=True)
+    monkeypatch.setattr(Path, "stat", refusing(rig.repository / entry, Path.stat))
+    monkeypatch.setattr(Path, "is_dir", refusing(rig.repository / entry, Path.is_dir))
+    assert await refreshed(rig) == ["a/1", "b/1"]
+    assert len(warnings(caplog, f"{entry} cannot be read (Permission denied)")) == 1
+    with pytest.raises(NoRepository, match=f"{entry}: cannot be read"):
+        await rig.lifecycle.load("a", 1)
+
+
+def refusing(path: Path, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def ask(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return inner(self, *arguments, **options)
+
+    return ask
+
+
+async def test_what_is_not_a_model_neither_prevents_the_start_nor_stops_polling(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a/1", ".Trash-1000/1")
+    (rig.repository / "lost+found").mkdir()
+    for name in ("stat", "is_dir", "iterdir"):
+        monkeypatch.setattr(Path, name, refusing(rig.repository / "lost+found", getattr(Path, name)))
+    await rig.lifecycle.start(strict=True)
+    rig.put("b/1")
+    assert await refreshed(rig) == ["a/1", "b/1"]
+    (told,) = warnings(caplog, "skipped")
+    assert ".Trash-1000 is hidden; lost+found cannot be read (Permission denied)" in told
+
+
+async def test_repository_that_cannot_be_read_is_told_of_once_while_it_lasts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=True)
+    looks = 0
+    enough = asyncio.Event()
+    inner = rig.lifecycle.refresh
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            enough.set()
+        await inner()
+
+    monkeypatch.setattr(rig.lifecycle, "refresh", look)
+    rig.repository.rename(rig.repository.with_name("aside"))
+    polling: asyncio.Task[Any] = asyncio.create_task(rig.lifecycle.poll(0.001))
+    await asyncio.wait_for(enough.wait(), WAIT_SECONDS)
+    polling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await polling
+    assert rig.served() == ["a/1"]
+    assert len(warnings(caplog, "is no folder; what is served stays")) == 1
+
+
+async def test_version_that_is_gone_is_unloaded_though_another_one_is_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, ("all",))
+    rig.put("a/1", "a/2")
+    await rig.lifecycle.start(strict=True)
+    rig.put("a/3")
+    rig.loader.errors["a/3"] = BundleError(tmp_path, "is broken")
+    shutil.rmtree(tmp_path / "a" / "1")
+    assert await refreshed(rig) == ["a/2"]
+    await rig.lifecycle.close()
+
+
+async def test_newest_version_that_is_gone_stays_while_all_others_are_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, ("all",))
+    rig.put("a/1", "a/2")
+    await rig.lifecycle.start(strict=True)
+    rig.put("a/3")
+    rig.loader.errors["a/3"] = BundleError(tmp_path, "is broken")
+    for version in ("1", "2"):
+        shutil.rmtree(tmp_path / "a" / version)
+    assert await refreshed(rig) == ["a/2"]
+    rig.loader.errors.clear()
+    (tmp_path / "a/3/step.onnx").touch()
+    assert await refreshed(rig, 1) == ["a/3"]
+    await rig.lifecycle.close()
+
+
+async def test_load_that_is_refused_unloads_nothing_even_of_what_is_gone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, ("all",))
+    rig.put("a/1", "a/2")
+    await rig.lifecycle.start(strict=True)
+    rig.put("a/3")
+    rig.loader.errors["a/3"] = BundleError(tmp_path, "is broken")
+    shutil.rmtree(tmp_path / "a" / "1")
+    with pytest.raises(ModelRefused):
+        await rig.lifecycle.load("a")
+    assert rig.served() == ["a/1", "a/2"]
     await rig.lifecycle.close()
 
 

@@ -38,8 +38,11 @@ def url(request: pytest.FixtureRequest, bundles: Path, store: WebStore) -> Itera
 
 def test_copy_is_what_the_store_has(url: str, bundles: Path, tmp_path: Path) -> None:
     side = Side(url, tmp_path / "cache")
-    found = side.repository.scan()
-    assert {name: sorted(versions) for name, versions in found.items()} == {"m": [1, 2], "other-model": [12]}
+    found = side.repository.scan().bundles
+    assert {name: sorted(versions) for name, versions in found.items() if versions} == {
+        "m": [1, 2],
+        "other-model": [12],
+    }
     assert not any(path.exists() for versions in found.values() for path in versions.values())
     path = side.bring("other-model", 12)
     assert open_bundle(path).manifest.version == 12
@@ -66,7 +69,7 @@ def test_missing_store_is_no_repository(tmp_path: Path, store: WebStore) -> None
 def test_index_says_what_there_is_where_a_server_lists_nothing(store: WebStore, side: Side, bundles: Path) -> None:
     (bundles / "index.json").write_text(json.dumps({"m": [1, 7], "k": ["3"]}))
     store.special["/"] = lambda handler: handler.send_error(403)
-    found = side.repository.scan()
+    found = side.repository.scan().bundles
     assert {name: sorted(versions) for name, versions in found.items()} == {"m": [1, 7], "k": [3]}
     assert open_bundle(side.bring()).manifest.name == "m"
 
@@ -198,3 +201,38 @@ def test_missing_library_is_named_with_what_brings_it(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(StartupError, match=rf"repository {url}: .*; pip install 'ostinato\[{extra}\]'"):
         Side(url, tmp_path)
+
+
+def test_store_that_lists_nothing_leaves_the_copies(side: Side, bundles: Path, tmp_path: Path) -> None:
+    side.bring()
+    shutil.rmtree(bundles / "m")
+    assert side.repository.scan().keys == set()
+    assert copies(tmp_path) == ["m/1"]
+
+
+def test_model_that_lists_nothing_leaves_its_copies(side: Side, bundles: Path, tmp_path: Path) -> None:
+    write(bundles / "n" / "1", name="n")
+    side.bring()
+    shutil.rmtree(bundles / "m" / "1")
+    assert side.repository.scan().keys == {("n", 1)}
+    assert copies(tmp_path) == ["m/1"]
+
+
+def test_folder_that_cannot_be_listed_hides_no_other_and_leaves_its_copies(
+    side: Side, store: WebStore, bundles: Path, tmp_path: Path
+) -> None:
+    write(bundles / "n" / "1", name="n")
+    side.bring()
+    store.failing = {"/m/"}
+    found = side.repository.scan()
+    assert found.keys == {("n", 1)}
+    assert found.skipped["m"].startswith("cannot be listed (m/ cannot be read: 503")
+    assert copies(tmp_path) == ["m/1"]
+
+
+@pytest.mark.parametrize("name", ["lost+found", ".Trash-1000", "@eaDir", "Models"])
+def test_folder_that_is_not_a_model_is_not_listed(side: Side, store: WebStore, bundles: Path, name: str) -> None:
+    (bundles / name).mkdir()
+    found = side.repository.scan()
+    assert found.keys == {("m", 1)}
+    assert [line for line in store.asked if line.startswith("GET")] == ["GET /index.json", "GET /", "GET /m/"]
