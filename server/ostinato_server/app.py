@@ -47,7 +47,7 @@ from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.guard import PROBES, Guard
 from ostinato_server.rpc.health import HealthService, ModelHealth
 from ostinato_server.rpc.limits import CallerLimit
-from ostinato_server.rpc.listener import channel_options, is_loopback, listen, tls, url_host
+from ostinato_server.rpc.listener import channel_options, check_address, is_loopback, listen, tls, url_host
 from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.service import OpenInferenceService
 from ostinato_server.rpc.request_log import RequestLog
@@ -137,6 +137,8 @@ async def start(config: ServerConfig) -> Server:
     metrics.configured(version, config.max_concurrency, config.max_queue)
     access = Access(None if config.auth_tokens is None else watch_tokens(config.auth_tokens))
     certificates = tls(config, lambda found: metrics.certificates(_expiry(found)))
+    check_address(config.host, config.port, "--port")
+    check_address(config.host, config.metrics_port, "--metrics-port")
     tracing = _start_tracing() if config.traces == "otlp" else None
     catalog = Catalog()
     checker = HealthService()

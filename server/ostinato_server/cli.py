@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 _PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
 """Where the shipped bundles are in a checkout."""
+
+_CANCEL_SECONDS = 1.0
+"""Time for a start to be given up."""
 
 _DEFAULTS = {
     field.name: field.default if field.default_factory is MISSING else field.default_factory()
@@ -185,7 +189,7 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "--poll-seconds",
     "poll_seconds",
     click.FloatRange(0.1, 86_400),
-    "Time between two looks at the repository, with --model-control poll.",
+    "Time between two looks at the repository, with --model-control=poll.",
     metavar="SECONDS",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with the addresses once ready.")
@@ -215,18 +219,38 @@ def default_repository() -> Path:
     return derived if derived.is_dir() or not _PRETRAINED.is_dir() else _PRETRAINED
 
 
+def _watch_signals(stopping: asyncio.Event) -> None:
+    """Sets the event on the first SIGTERM, SIGINT or SIGHUP, and ends the process on the next SIGTERM or SIGINT."""
+
+    def stop(number: signal.Signals) -> None:
+        if stopping.is_set() and number != signal.SIGHUP:
+            logger.warning("stopping at once on a second signal, %s; running requests are cut off", number.name)
+            _leave(128 + number)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it
+            loop.add_signal_handler(number, stop, number)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process without waiting for threads that load models or run them."""
+    logging.shutdown()
+    os._exit(code)
+
+
 async def _run(config: ServerConfig, as_json: bool) -> None:
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    _watch_signals(stopping)
     starting = asyncio.create_task(start(config))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
-        logger.info("stopping before all models were there")
+        logger.info("stopping before all models were loaded")
         starting.cancel()
-        return
+        await asyncio.wait((starting,), timeout=_CANCEL_SECONDS)
+        _leave(0)
     server = await starting
     garbage.settle()
     if as_json:

@@ -122,6 +122,8 @@ class ServerConfig:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise StartupError(f"{name} must be between {least} and {most}, not {value}")
+        if self.port == self.metrics_port != 0:
+            raise StartupError(f"port and metrics_port must differ, and both are {self.port}")
         for name, known in (
             ("device", ("auto", "cpu", "cuda")),
             ("runtime", ("auto", "onnx", "onnx-int8", "torchscript")),

@@ -24,8 +24,12 @@ def explain(error: Exception) -> tuple[str, int]:
         case OSError():
             where = f"{error.filename}: " if error.filename is not None else ""
             text, code = f"{where}{error.strerror or error}", 1
-        case UnicodeError():
-            text, code = f"the text is not UTF-8: {error}", 1
+        case UnicodeDecodeError():
+            text = f"the input is not {error.encoding}: {error.reason} at byte {error.start + 1}"
+            code = 1
+        case UnicodeEncodeError():
+            text = f"{error.encoding} cannot represent {error.object[error.start : error.end]!a}"
+            code = 1
         case _:
             text = f"internal: {type(error).__name__}: {error}; {TRACEBACK_VARIABLE}=1 shows where"
             code = 1

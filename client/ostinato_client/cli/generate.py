@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ostinato_client.cli.options import (
+    TEXT,
     FiniteRange,
     connection_options,
     json_option,
@@ -24,8 +25,8 @@ from ostinato_client.results import Chunk, GenerationSummary, TokenDetail
 from ostinato_client.streams import GenerationStream
 
 
-@click.command(epilog='Example: ostinato generate "ROMEO:" --max-chars 300 --temperature 0.8 --seed 1')
-@click.argument("prompt")
+@click.command(epilog='\b\nExample:\n  ostinato generate "ROMEO:" --max-chars 300 --seed 1')
+@click.argument("prompt", type=TEXT)
 @click.option("--model", default="char-lm", show_default=True, help="Name of the model.")
 @version_option
 @click.option("--max-chars", type=click.IntRange(1, MAX_UINT32), help="The most characters.  [default: the model's]")
@@ -33,7 +34,9 @@ from ostinato_client.streams import GenerationStream
 @click.option("--top-k", type=click.IntRange(0, MAX_UINT32), help="Keep the K most probable; 0 keeps all.")
 @click.option("--top-p", type=FiniteRange(0, 1, min_open=True), help="Keep the most probable that sum to P.")
 @click.option("--seed", type=click.IntRange(0, MAX_UINT64), help="The same seed gives the same text.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
+@click.option(
+    "--stop", type=TEXT, multiple=True, metavar="TEXT", help="End before this text; may be given several times."
+)
 @click.option("--logprobs", is_flag=True, help="Show the log-probability of every character.")
 @priority_option
 @click.option("--resume/--no-resume", default=True, help="Take the stream up where it broke if the server goes away.")

@@ -19,6 +19,8 @@ from ostinato_client.cli.labels import readable
 from ostinato_client.results import FloatArray
 
 SHADES = " ·░▒▓█"
+ASCII_SHADES = " .:-=#"
+"""Where the encoding has no others."""
 PALETTE = ((22, 22, 34), (70, 22, 92), (160, 40, 100), (232, 96, 64), (252, 232, 150))
 """Dark for 0 to bright for 1."""
 
@@ -50,7 +52,13 @@ def choose_layout(columns: int, longest_label: int, width: int) -> Layout:
 
 
 def heat_map(
-    attention: FloatArray, source: Sequence[str], target: Sequence[str], *, width: int, colour: bool
+    attention: FloatArray,
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    width: int,
+    colour: bool,
+    shades: str = SHADES,
 ) -> list[Text]:
     """The lines of the map.
 
@@ -60,6 +68,7 @@ def heat_map(
         target: Labels of the rows.
         width: Characters in a line.
         colour: Whether backgrounds may be used.
+        shades: Characters from blank to full, used without colour.
     """
     source, target = [readable(token) for token in source], [readable(token) for token in target]
     margin = min(ROW_LABEL_WIDTH, max((cell_len(token) for token in target), default=0))
@@ -70,7 +79,7 @@ def heat_map(
         label = shorten(token, margin)
         line = Text(" " * (margin - cell_len(label)) + label + "  ")
         for weight in row:
-            line.append_text(_cell(weight, layout.cell_width, colour))
+            line.append_text(_cell(weight, layout.cell_width, colour, shades))
         lines.append(line)
     if not colour:
         for line in lines:
@@ -83,9 +92,9 @@ def shorten(label: str, width: int) -> str:
     return label if cell_len(label) <= width else set_cell_size(label, width - 1).rstrip() + "…"
 
 
-def shade(weight: float) -> str:
+def shade(weight: float, shades: str = SHADES) -> str:
     """The character for a weight, from blank to a full block."""
-    return SHADES[math.ceil(_clamp(weight) * (len(SHADES) - 1))]
+    return shades[math.ceil(_clamp(weight) * (len(shades) - 1))]
 
 
 def background(weight: float) -> tuple[int, int, int]:
@@ -109,12 +118,12 @@ def _column_labels(source: Sequence[str], layout: Layout) -> list[str]:
     ]
 
 
-def _cell(weight: float, width: int, colour: bool) -> Text:
+def _cell(weight: float, width: int, colour: bool, shades: str) -> Text:
     percent = round(_clamp(weight) * 100)
     if not colour:
         if width == 2:
-            return Text(shade(weight) * 2)
-        return Text(_centre(f"{shade(weight)}{percent:>2}" if percent else "·", width))
+            return Text(shade(weight, shades) * 2)
+        return Text(_centre(f"{shade(weight, shades)}{percent:>2}" if percent else shades[1], width))
     colours = background(weight)
     bright = sum(colours) > 380
     style = Style(

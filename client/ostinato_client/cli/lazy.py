@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
+
+from ostinato_client.cli.help_text import Context, wrap_between_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class CommandReference:
 class LazyGroup(click.Group):
     """Lists its commands from a table, and imports the one that is asked for."""
 
+    context_class = Context
+
     def __init__(self, *, commands: Mapping[str, CommandReference], **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self.references = commands
@@ -39,7 +44,7 @@ class LazyGroup(click.Group):
         return list(self.references)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported.
+        """The command, imported; for shell completion one without options where a dependency is not installed.
 
         Raises:
             click.ClickException: A dependency of the command is not installed.
@@ -51,9 +56,18 @@ class LazyGroup(click.Group):
         try:
             command = getattr(import_module(module), attribute)
         except ModuleNotFoundError as error:
+            if ctx.resilient_parsing:
+                return click.Command(cmd_name)
             raise missing_dependency(cmd_name, reference, error) from error
         assert isinstance(command, click.Command), reference.location  # noqa: S101 - a slip in the table, not input
+        wrap_between_options(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin so; imports no command."""
+        names = [name for name in self.references if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self.references[name].help) for name in names]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command; a dependency that it misses only then is told the same way."""

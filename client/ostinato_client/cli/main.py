@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from types import MappingProxyType
 
@@ -13,6 +13,8 @@ import click
 
 from ostinato_client.cli.failures import explain, wants_traceback
 from ostinato_client.cli.lazy import CommandReference, LazyGroup
+from ostinato_client.cli.standard_streams import finish, flush_failure, prepare
+from ostinato_client.cli.terminal import colour
 
 COMMANDS: Mapping[str, CommandReference] = MappingProxyType(
     {
@@ -64,25 +66,35 @@ def cli(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and gives its exit code: 0 done, 2 wrong usage, 1 failed, 130 interrupted."""
+    """Runs a command and returns its exit code: 0 done, 2 wrong usage, 1 failed, 130 interrupted."""
     try:
-        result = cli.main(args=arguments, prog_name="ostinato", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="ostinato", standalone_mode=False, color=colour())
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has left. Python flushes once more at exit and must not meet the broken pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:  # shell completion, and SIGTERM
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:  # the reader has left
         return 1
     except Exception as error:
-        if wants_traceback():
-            traceback.print_exc()
-        line, code = explain(error)
-        click.echo(line, err=True)
-        return code
+        return report(error)
     return result if type(result) is int else 0
+
+
+def report(error: Exception) -> int:
+    """Writes one line on standard error for an exception that ended a command; returns the exit code."""
+    unnamed = isinstance(error, OSError) and error.filename is None
+    if unnamed and (failure := flush_failure()) is not None:
+        error = click.ClickException(f"standard output cannot be written: {failure.strerror}")
+    line, code = explain(error)
+    with suppress(OSError):  # standard error may be on the same full disk
+        if wants_traceback():
+            traceback.print_exception(error)
+        click.echo(line, err=True)
+    return code
 
 
 def main() -> None:
     """Runs the command of the command line."""
-    sys.exit(run())
+    prepare()
+    sys.exit(finish(run()))

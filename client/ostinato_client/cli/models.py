@@ -8,16 +8,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from ostinato_client.catalog import Model, RepositoryEntry, TensorSignature
 from ostinato_client.cli.options import connection_options, json_option, version_option
-from ostinato_client.cli.output import write_json, write_table
+from ostinato_client.cli.output import write_facts, write_json, write_rows
 from ostinato_client.client import Client
 
 
-@click.command(epilog="Example: ostinato models char-lm")
+@click.command(epilog="\b\nExample:\n  ostinato models char-lm")
 @click.argument("name", required=False)
 @version_option
 @click.option("--load", metavar="NAME", help="Load a model, in the version of --model-version or those of the policy.")
@@ -37,7 +35,7 @@ def models(
 ) -> None:
     """List the models that the server serves, or describe the one called NAME.
 
-    --load and --unload need a server that runs with --model-control explicit; they list what is served of the model
+    --load and --unload need a server that runs with --model-control=explicit; they list what is served of the model
     then.
     """
     if sum((name is not None, load is not None, unload is not None, repository)) > 1:
@@ -80,10 +78,8 @@ def show_repository(entries: Sequence[RepositoryEntry], *, as_json: bool) -> Non
         for entry in entries:
             write_json({**dataclasses.asdict(entry), "state": entry.state.value})
         return
-    table = Table("model", "version", "state", "reason", box=None, pad_edge=False)
-    for entry in entries:
-        table.add_row(*(Text(cell) for cell in (entry.model, str(entry.version), entry.state.value, entry.reason)))
-    write_table(table)
+    rows = [(entry.model, str(entry.version), entry.state.value, entry.reason) for entry in entries]
+    write_rows(("model", "version", "state", "reason"), rows)
 
 
 LISTED_MEASURES = 2
@@ -95,24 +91,18 @@ def print_list(found: Sequence[Model]) -> None:
     if not found:
         click.echo("no model is loaded")
         return
-    table = Table("model", "version", "task", "runtime", "device", "measured", box=None, pad_edge=False)
+    rows = []
     for model in found:
         measured = ", ".join(f"{each.measure} {each.value:.4g}" for each in model.evaluations[:LISTED_MEASURES])
         if len(model.evaluations) > LISTED_MEASURES:
             measured += ", …"
-        row = (model.name, str(model.version), model.task.value, model.runtime, model.device, measured)
-        table.add_row(*(Text(cell) for cell in row))
-    write_table(table)
+        rows.append((model.name, str(model.version), model.task.value, model.runtime, model.device, measured))
+    write_rows(("model", "version", "task", "runtime", "device", "measured"), rows)
 
 
 def print_model(model: Model) -> None:
     """Prints all that is known of a model."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in facts(model):
-        table.add_row(Text(label), Text(value))
-    write_table(table)
+    write_facts(facts(model))
 
 
 def facts(model: Model) -> list[tuple[str, str]]:

@@ -42,6 +42,30 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class Text(click.ParamType[str]):
+    """A text for the server, which takes UTF-8 whatever the encoding of the locale is."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.
+
+        Raises:
+            click.BadParameter: Its bytes are not UTF-8.
+        """
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # Python could not decode it by the locale's encoding
+            raw = os.fsencode(value)
+            try:
+                return raw.decode()
+            except UnicodeDecodeError as error:
+                self.fail(f"byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8.", param, ctx)
+        return value
+
+
+TEXT = Text()
+
 target_option = click.option(
     "--target",
     default="localhost:50051",
@@ -122,10 +146,14 @@ class Connection:
         """What proves who calls: what the file holds, or else the variable.
 
         Raises:
+            ValueError: The file is not UTF-8.
             OSError: The file cannot be read.
         """
         if self.token_file is not None:
-            return self.token_file.read_text(encoding="utf-8").strip()
+            try:
+                return self.token_file.read_text(encoding="utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise ValueError(f"token file {self.token_file} is not UTF-8, at byte {error.start + 1}") from error
         return os.environ.get(TOKEN_VARIABLE) or None
 
 

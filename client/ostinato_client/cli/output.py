@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import click
 import numpy as np
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-PIPED_WIDTH = 400
-"""Nothing wraps in a file: as wide as any table gets."""
+from ostinato_client.cli.terminal import color_system
+
+PIPED_WIDTH = 100_000
+"""Nothing wraps in a file: wider than any table."""
 
 
 def write_json(record: Mapping[str, Any]) -> None:
@@ -22,8 +27,8 @@ def write_json(record: Mapping[str, Any]) -> None:
 
     Numbers that JSON cannot hold (an infinite log-probability) become null.
     """
-    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(_strict(record), ensure_ascii=plain, allow_nan=False))
+    escaped = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    click.echo(json.dumps(_strict(record), ensure_ascii=escaped, allow_nan=False))
 
 
 def write_text(text: str) -> None:
@@ -39,17 +44,56 @@ def note(text: str) -> None:
 
 
 def console() -> Console:
-    """A console on standard output; as wide as needed where that is no terminal."""
-    terminal = sys.stdout.isatty()
-    return Console(file=sys.stdout, highlight=False, markup=False, width=None if terminal else PIPED_WIDTH)
+    """A console on standard output; as wide as needed where that is not a terminal."""
+    columns, lines = get_terminal_size()
+    return Console(
+        file=sys.stdout,
+        highlight=False,
+        markup=False,
+        color_system=color_system(),
+        width=columns if sys.stdout.isatty() else PIPED_WIDTH,
+        height=lines,  # given, since rich takes a dumb terminal for one of 80 columns otherwise
+    )
 
 
-def write_table(table: Table) -> None:
-    """Writes a table; without padding at the line ends where that is no terminal."""
+def drawable(text: str) -> bool:
+    """Whether the encoding of standard output can represent the text."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Writes a table whose last column may wrap; on a terminal too narrow for it, the facts of each row instead."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading != headings[-1])
+    for row in rows:
+        table.add_row(*map(Text, row))
     screen = console()
-    if screen.is_terminal:
-        screen.print(table)
+    if Measurement.get(screen, screen.options.update(width=PIPED_WIDTH), table).minimum <= screen.width:
+        _write_table(table, screen)
         return
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        write_facts(list(zip(headings, row, strict=True)))
+
+
+def write_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Writes a line for each fact: its label and its value, which continues on the next line where it must."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in facts:
+        table.add_row(Text(label), Text(value))
+    _write_table(table, console())
+
+
+def _write_table(table: Table, screen: Console) -> None:
+    """Writes a table without padding at the line ends."""
     with screen.capture() as captured:
         screen.print(table)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

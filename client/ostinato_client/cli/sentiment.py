@@ -11,17 +11,20 @@ from typing import Any, TextIO
 import click
 from click.core import ParameterSource
 
-from ostinato_client.cli.options import connection_options, json_option, version_option
-from ostinato_client.cli.output import single, write_json
+from ostinato_client.cli.options import TEXT, connection_options, json_option, version_option
+from ostinato_client.cli.output import drawable, single, write_json
 from ostinato_client.client import Client
 from ostinato_client.results import Sentiment, SentimentScore
 
 BAR_WIDTH = 20
+BLOCKS, ASCII_BLOCKS = ("█", "░"), ("#", "-")
+"""The filled and the empty part of a bar, and what stands for them where the encoding has no blocks."""
+
 COLOURS = {Sentiment.POSITIVE: "green", Sentiment.NEGATIVE: "red"}
 
 
-@click.command(epilog='Example: ostinato sentiment "A fine film." "Not a fine film."')
-@click.argument("texts", nargs=-1, required=True, metavar="TEXT... | -")
+@click.command(epilog='\b\nExample:\n  ostinato sentiment "A fine film." "Not a fine film."')
+@click.argument("texts", type=TEXT, nargs=-1, required=True, metavar="TEXT... | -")
 @click.option("--model", default="sentiment", show_default=True, help="Name of the model.")
 @version_option
 @click.option("--trace", is_flag=True, help="Show the score after every token too.")
@@ -66,7 +69,7 @@ def each_text(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         if text == "-":
             with standard_input() as lines:
-                yield from (line.rstrip("\r\n") for line in lines if line.strip())
+                yield from (decoded(line, number) for number, line in enumerate(lines, 1) if line.strip())
         else:
             yield text
 
@@ -74,10 +77,26 @@ def each_text(texts: Sequence[str]) -> Iterator[str]:
 def standard_input() -> TextIO:
     """Standard input, read through a buffer of its own.
 
-    The transport reads the lines in a thread, which may wait for one when the command ends.  Python closes
+    The transport reads the lines in a thread, which may wait for one when the command ends. Python closes
     ``sys.stdin`` as it exits, and aborts where a thread holds that buffer's lock.
     """
-    return open(sys.stdin.fileno(), encoding="utf-8", closefd=False)
+    return open(sys.stdin.fileno(), encoding="utf-8-sig", errors="surrogateescape", closefd=False)
+
+
+def decoded(line: str, number: int) -> str:
+    """The text of a line, without its end.
+
+    Raises:
+        click.ClickException: The line is not UTF-8.
+    """
+    raw = line.encode(errors="surrogateescape")
+    try:
+        return raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(
+            f"standard input, line {number}: byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; "
+            "convert the input to UTF-8, for instance with iconv"
+        ) from error
 
 
 def score_line(score: SentimentScore) -> str:
@@ -90,7 +109,8 @@ def score_line(score: SentimentScore) -> str:
 def bar(positive: float) -> str:
     """How positive a text is, from an empty bar to a full one."""
     filled = round(min(max(positive, 0.0), 1.0) * BAR_WIDTH)
-    return click.style("█" * filled, fg="green") + click.style("░" * (BAR_WIDTH - filled), fg="red")
+    full, empty = BLOCKS if drawable("".join(BLOCKS)) else ASCII_BLOCKS
+    return click.style(full * filled, fg="green") + click.style(empty * (BAR_WIDTH - filled), fg="red")
 
 
 def score_record(score: SentimentScore, *, trace: bool) -> dict[str, Any]:

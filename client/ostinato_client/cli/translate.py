@@ -10,23 +10,24 @@ from typing import Any
 
 import click
 
-from ostinato_client.cli.heatmap import heat_map
+from ostinato_client.cli.heatmap import ASCII_SHADES, SHADES, heat_map
 from ostinato_client.cli.options import (
+    TEXT,
     FiniteRange,
     connection_options,
     json_option,
     priority_option,
     version_option,
 )
-from ostinato_client.cli.output import console, note, single, write_json, write_text
+from ostinato_client.cli.output import console, drawable, note, single, write_json, write_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32
 from ostinato_client.results import Translation
 from ostinato_client.streams import TranslationStream
 
 
-@click.command(epilog='Example: ostinato translate "I love you." --attention')
-@click.argument("text")
+@click.command(epilog='\b\nExample:\n  ostinato translate "I love you." --attention')
+@click.argument("text", type=TEXT)
 @click.option("--model", default="translation-en-fr", show_default=True, help="Name of the model.")
 @version_option
 @click.option("--beam-size", type=click.IntRange(1, MAX_UINT32), help="1 is greedy search.  [default: 1]")
@@ -97,7 +98,12 @@ def print_attention(translation: Translation) -> None:
     screen = console()
     colour = screen.color_system in ("256", "truecolor")  # sixteen colours are too few to tell weights apart
     lines = heat_map(
-        translation.attention, translation.source_tokens, translation.target_tokens, width=screen.width, colour=colour
+        translation.attention,
+        translation.source_tokens,
+        translation.target_tokens,
+        width=screen.width,
+        colour=colour,
+        shades=SHADES if drawable(SHADES) else ASCII_SHADES,
     )
     screen.print()
     for line in lines:

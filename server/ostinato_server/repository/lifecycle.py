@@ -92,14 +92,22 @@ class Lifecycle:
         """Loads what the policies choose.
 
         Args:
-            strict: Whether a bundle that is refused is an error, or is left out like one that comes later.
+            strict: Whether a bundle that is refused, and a policy for what the repository does not hold, are errors, or
+                are left out like what comes later.
 
         Raises:
             BundleError: A bundle is refused, when strict.
             NoRepository: The repository cannot be read.
-            StartupError: This installation cannot serve a bundle as configured.
+            StartupError: This installation cannot serve a bundle as configured, or a policy names what the repository
+                does not hold, when strict.
         """
-        for name, versions in (await self._scan()).bundles.items():
+        found = (await self._scan()).bundles
+        unknown = self._policies.unknown(found) if found else []  # an empty repository has an error of its own
+        if unknown and strict:
+            raise StartupError("; ".join(unknown))
+        for each in unknown:
+            logger.warning("%s; the policy applies when the repository holds it", each)
+        for name, versions in found.items():
             refused = await self._follow_policy(name, versions)
             cause = refused.__cause__ if refused is not None else None
             if cause is not None and (strict or isinstance(cause, StartupError)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ostinato_server.errors import StartupError
@@ -45,6 +45,29 @@ class VersionPolicies:
         """The policy of a model."""
         return self.models.get(model, self.default)
 
+    def unknown(self, found: Mapping[str, Collection[int]]) -> list[str]:
+        """What the policies name and a repository does not hold, a sentence each.
+
+        Args:
+            found: The versions that the repository holds, by model; at least one.
+        """
+        everywhere = sorted({version for versions in found.values() for version in versions})
+        unknown = [
+            f"no model has version {version}; the repository holds {_numbered(everywhere)}"
+            for version in sorted(self.default.named or ())
+            if version not in everywhere
+        ]
+        for model, policy in self.models.items():
+            if model not in found:
+                unknown.append(f"no model is named {model!r}; the repository holds {', '.join(sorted(found))}")
+                continue
+            unknown += [
+                f"model {model!r} has no version {version}; the repository holds {_numbered(found[model])}"
+                for version in sorted(policy.named or ())
+                if version not in found[model]
+            ]
+        return [f"--versions: {each}" for each in unknown]
+
 
 def read_policies(texts: Sequence[str]) -> VersionPolicies:
     """The policies that ``--versions`` asks for.
@@ -66,6 +89,11 @@ def read_policies(texts: Sequence[str]) -> VersionPolicies:
         else:
             models[name] = _read_policy(policy, text)
     return VersionPolicies(default, models)
+
+
+def _numbered(versions: Collection[int]) -> str:
+    listed = ", ".join(map(str, sorted(versions)))
+    return f"version{'s' if len(versions) > 1 else ''} {listed}"
 
 
 def _read_policy(policy: str, text: str) -> VersionPolicy:

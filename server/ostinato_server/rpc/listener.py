@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import math
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -60,7 +62,7 @@ def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.Serv
     """Opens the gRPC port; gives its number.
 
     Raises:
-        StartupError: The port is taken.
+        StartupError: The address cannot be bound.
     """
     wanted = f"{url_host(config.host)}:{config.port}"
     if warning := exposure(config):
@@ -70,8 +72,59 @@ def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.Serv
     except RuntimeError:
         port = 0
     if not port:
-        raise StartupError(f"cannot listen on {wanted}; is the port taken?")
+        check_address(config.host, config.port, "--port")  # gRPC does not return the reason
+        raise StartupError(f"cannot listen on {wanted}; another process may have taken the port for a moment")
     return port
+
+
+def check_address(host: str, port: int, flag: str) -> None:
+    """Binds an address and releases it, so that a server that cannot listen fails before it loads its models.
+
+    The ports themselves open when the models are loaded: until then connections are refused.
+
+    Args:
+        host: An address or a name; every address of the name is tried.
+        port: The port.
+        flag: The flag that sets the port.
+
+    Raises:
+        StartupError: The address cannot be bound.
+    """
+    where = f"cannot listen on {url_host(host)}:{port}"
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label that no name can have
+        reason = error.strerror if isinstance(error, OSError) else "malformed name"
+        raise StartupError(
+            f"cannot listen on host {host!r}: {reason}; --host must be an address of this machine, or a name of it"
+        ) from error
+    failures = [failure for family, kind, _, _, address in found if (failure := _bind_failure(family, kind, address))]
+    elsewhere = [failure for failure in failures if failure.errno not in _ABSENT]
+    if elsewhere or len(failures) == len(found):
+        failure = (elsewhere or failures)[0]
+        raise StartupError(f"{where}: {failure.strerror}; {_remedy(failure, flag)}") from failure
+
+
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""A name may have an IPv6 address that this machine does not have: it is then served on the others."""
+
+
+def _bind_failure(family: socket.AddressFamily, kind: socket.SocketKind, address: tuple[object, ...]) -> OSError | None:
+    try:
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
+
+
+def _remedy(failure: OSError, flag: str) -> str:
+    if failure.errno == errno.EADDRINUSE:
+        return f"choose another {flag}, or 0 for one that is free"
+    if failure.errno == errno.EACCES:
+        return f"choose a {flag} from 1024 on"
+    return "--host must be an address of this machine"
 
 
 def exposure(config: ServerConfig) -> str | None:
