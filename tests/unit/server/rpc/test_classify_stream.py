@@ -23,8 +23,6 @@ REQUEST = pb.ClassifyStreamRequest(model="m", text="fine")
 class Desk:
     """As much of the desk as a stream asks."""
 
-    max_deadline_seconds = 60.0
-
     def __init__(self) -> None:
         self.sessions = Sessions(1, 60.0, lambda _: None)
         self.model = SimpleNamespace(uses=Uses())
@@ -32,7 +30,7 @@ class Desk:
     def find(self, *_: object) -> Any:
         return self.model
 
-    def clock(self) -> float:
+    def deadline(self, _: object) -> float:
         return 0.0
 
     @contextmanager
@@ -50,7 +48,6 @@ class Scene:
         self.error: Exception | None = None
         monkeypatch.setattr(sentiment, "score_texts", self._score)
         monkeypatch.setattr(fields, "words", lambda *_: [1])
-        monkeypatch.setattr(fields, "deadline", lambda *_: 0.0)
         self.service = sentiment.SentimentService(cast("Any", self.desk))
 
     async def _score(self, *_: object) -> list[pb.SentimentScore]:
