@@ -94,7 +94,9 @@ class MetricsPort:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections[writer] = None
         if len(self._connections) > MAX_CONNECTIONS:
-            next(iter(self._connections)).transport.abort()
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]  # now: its own task may run after more connections have come
+            oldest.transport.abort()
         try:
             async with asyncio.timeout(CONNECTION_SECONDS):
                 await self._answer(reader, writer)
@@ -104,7 +106,7 @@ class MetricsPort:
             logger.exception("unexpected error on the metrics port")
         finally:
             writer.transport.abort()
-            del self._connections[writer]
+            self._connections.pop(writer, None)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

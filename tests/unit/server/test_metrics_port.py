@@ -88,13 +88,14 @@ def test_request_that_breaks_off_gets_no_answer(port: int) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\nHost") == b""
 
 
-def test_five_hundred_idle_connections_take_no_threads_and_a_scrape_gets_its_answer(port: int) -> None:
+def test_five_hundred_idle_connections_take_no_threads_are_bounded_and_let_a_scrape_through(port: int) -> None:
     before = threading.active_count()
     with ExitStack() as held:
-        for _ in range(500):
-            held.enter_context(connect(port)).sendall(b"GET /met")
-            assert threading.active_count() == before
+        connections = [held.enter_context(connect(port)) for _ in range(500)]
         assert scrape(port) == "GET /x?y "
+        assert threading.active_count() == before
+        closed = connections[: 500 + 1 - MAX_CONNECTIONS]
+        assert [connection.recv(1) for connection in closed] == [b""] * len(closed)
 
 
 def test_oldest_connection_gives_way_to_one_more_than_there_may_be(port: int) -> None:
