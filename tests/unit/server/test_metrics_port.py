@@ -150,3 +150,12 @@ def test_taken_port_is_an_error() -> None:
     with pytest.raises(OSError, match="in use"):
         MetricsPort("127.0.0.1", served.port, echo)
     served.close()
+
+
+def test_name_is_served_on_the_first_of_its_addresses_that_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("192.0.2.1", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    served = MetricsPort("both", 0, echo)
+    monkeypatch.undo()
+    assert scrape(served.port) == "GET /x?y "
+    served.close()
