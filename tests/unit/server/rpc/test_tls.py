@@ -71,7 +71,7 @@ def test_roots_of_clients_of_which_none_is_valid_end_the_start(scene: Scene, val
         scene.start()
 
 
-def test_one_root_of_several_may_have_expired_and_is_told_of(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_root_of_several_may_have_expired_and_is_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     assert scene.client_ca is not None
     scene.client_ca.write_bytes(self_signed(OVER, subject="old") + self_signed(YEARS, subject="new"))
     scene.start()
@@ -79,7 +79,7 @@ def test_one_root_of_several_may_have_expired_and_is_told_of(scene: Scene, caplo
     assert "ca.pem: the certificate of CN=old expired at" in text
 
 
-def test_expired_certificate_of_the_chain_is_told_of(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_expired_certificate_of_the_chain_is_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Clients may know another way to a root that they trust."""
     with scene.server.certificate.open("ab") as file:
         file.write(self_signed(OVER, subject="between"))
@@ -89,7 +89,7 @@ def test_expired_certificate_of_the_chain_is_told_of(scene: Scene, caplog: pytes
 
 
 @pytest.mark.parametrize("valid", [OVER, NOT_YET])
-def test_certificate_that_nobody_would_accept_is_refused_later_and_told_of_once(
+def test_certificate_that_nobody_would_accept_is_refused_later_and_logged_once(
     scene: Scene, valid: tuple[float, float], caplog: pytest.LogCaptureFixture
 ) -> None:
     certificates = scene.start()
@@ -157,7 +157,7 @@ def test_certificate_without_a_subject_is_called_by_its_names_or_its_number(scen
     assert authority.subject == f"serial number {authority.serial}"
 
 
-async def test_files_are_followed_without_a_handshake_and_expiry_is_told_of_daily(
+async def test_files_are_followed_without_a_handshake_and_expiry_is_logged_daily(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     certificates = scene.start()
