@@ -71,7 +71,9 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
 )
 @_option("--host", "host", click.STRING, "Address to listen on.")
 @_option("--port", "port", click.IntRange(0, 65535), "gRPC port; 0 lets the kernel choose.")
-@_option("--metrics-port", "metrics_port", click.IntRange(0, 65535), "Port of /metrics; 0 lets the kernel choose.")
+@_option(
+    "--metrics-port", "metrics_port", click.IntRange(0, 65535), "Port of metrics and probes; 0 lets the kernel choose."
+)
 @_option("--device", "device", click.Choice(["auto", "cpu", "cuda"]), "Where the models run.")
 @_option(
     "--runtime",
@@ -111,7 +113,7 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "--stall-seconds",
     "stall_seconds",
     click.FloatRange(0.1, 86_400),
-    "How long an engine may be busy with one piece of work before the server is unhealthy.",
+    "How long an engine may be busy with one piece of work before its model is not ready.",
     metavar="SECONDS",
 )
 @_file_option("--tls-cert", "tls_certificate", "Speak TLS with this certificate (PEM, with its chain).")

@@ -13,6 +13,7 @@ import io
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from email.utils import formatdate
 from http import HTTPStatus
 from threading import Thread
@@ -94,7 +95,9 @@ class MetricsPort:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections[writer] = None
         if len(self._connections) > MAX_CONNECTIONS:
-            next(iter(self._connections)).transport.abort()
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]  # now: its own task may run after more connections have come
+            oldest.transport.abort()
         try:
             async with asyncio.timeout(CONNECTION_SECONDS):
                 await self._answer(reader, writer)
@@ -104,7 +107,7 @@ class MetricsPort:
             logger.exception("unexpected error on the metrics port")
         finally:
             writer.transport.abort()
-            del self._connections[writer]
+            self._connections.pop(writer, None)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -123,18 +126,22 @@ class MetricsPort:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening
+    """Listens on the first address of a name that this machine has."""
+    failures: list[OSError] = []
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        try:
+            with ExitStack() as undo:
+                listening = undo.enter_context(socket.socket(family, kind, protocol))
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listening.bind(address)
+                listening.listen(_BACKLOG)
+                undo.pop_all()
+                return listening
+        except OSError as error:
+            failures.append(error)
+    raise failures[0]
 
 
 def _parse(head: bytes) -> Request:

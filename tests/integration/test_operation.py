@@ -12,8 +12,11 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.integration.harness import CALL_SECONDS, RunningServer, fold, generate, serving, together, violation
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
-from ostinato_server.app import SERVICES
+from ostinato_server.app import COUNTED, SERVICES
 from ostinato_server.errors import DeviceUnavailable, StartupError
+from ostinato_server.metrics import OUTCOMES
+from ostinato_server.rpc.access import INFERENCE
+from ostinato_server.rpc.health import LIVENESS
 
 MODELS = ["char-lm", "sentiment", "translation-en-fr"]
 
@@ -63,7 +66,7 @@ def test_health_lists_every_service_and_model(server: RunningServer) -> None:
         response_deserializer=messages.HealthListResponse.FromString,
     )
     statuses = ask_all(messages.HealthListRequest(), timeout=CALL_SECONDS).statuses
-    serving_all = dict.fromkeys(("", *SERVICES, *MODELS), health_pb2.HealthCheckResponse.SERVING)
+    serving_all = dict.fromkeys(("", LIVENESS, *SERVICES, *MODELS), health_pb2.HealthCheckResponse.SERVING)
     assert {name: each.status for name, each in statuses.items()} == serving_all
 
 
@@ -124,6 +127,25 @@ def test_scrape_after_real_calls_shows_them(repository: Path) -> None:
     edges = sorted({float(dict(labels)["le"]) for name, labels in samples if name.endswith("latency_seconds_bucket")})
     assert edges[0] == pytest.approx(1e-4)
     assert edges[1] == pytest.approx(1.5e-4)
+
+
+def test_what_a_server_may_count_is_0_before_it_does(repository: Path) -> None:
+    with serving(repository) as fresh:
+        samples = fresh.scrape()
+    requests = {
+        (dict(labels)["model"], dict(labels)["outcome"]): value
+        for (name, labels), value in samples.items()
+        if name == "ostinato_requests_total"
+    }
+    assert requests == {(model, outcome): 0 for model in MODELS for outcome in OUTCOMES}
+    calls = {
+        (dict(labels)["method"], dict(labels)["code"]): value
+        for (name, labels), value in samples.items()
+        if name == "ostinato_rpc_duration_seconds_count"
+    }
+    codes = ("RESOURCE_EXHAUSTED", "INTERNAL")
+    expected = {(method, "OK") for method in COUNTED} | {(method, code) for method in INFERENCE for code in codes}
+    assert calls == dict.fromkeys(expected, 0)
 
 
 def test_stopping_server_finishes_its_streams_and_refuses_new_ones(repository: Path) -> None:

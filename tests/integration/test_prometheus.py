@@ -19,11 +19,12 @@ from urllib.request import urlopen
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests.certificates import issue, roots
 from tests.collector import collecting
 from tests.deployed import PROMETHEUS, dashboard_queries, metric_names, objectives, queries, rules
 from tests.tools import required_tool
 
-from ostinato_client import Client, InvalidRequest
+from ostinato_client import Client, InvalidRequest, tls_credentials
 
 START_SECONDS = 60.0
 SCRAPE_SECONDS = 0.5
@@ -36,13 +37,16 @@ class ServerProcess:
     process: "subprocess.Popen[str]"
     address: str
     metrics: str
+    ca: Path
 
 
 @pytest.fixture(scope="module")
 def served(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that makes traces, has answered each kind of call, and refused one."""
-    log = tmp_path_factory.mktemp("serve") / "log"
+    """A server with TLS that makes traces, has answered each kind of call, and refused one."""
+    folder = tmp_path_factory.mktemp("serve")
+    log, ca, files = folder / "log", roots(folder), issue(folder, "server")
     command = [sys.executable, "-m", "ostinato_client", "serve", "--repository", str(repository), "--traces", "otlp"]
+    command += ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
     with (
         collecting() as collector,
         ended(
@@ -53,13 +57,13 @@ def served(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ):
         assert process.stdout is not None
         ready = json.loads(first_line(process.stdout, log))
-        with Client(ready["address"]) as client:
+        with Client(ready["address"], credentials=tls_credentials(ca=ca)) as client:
             assert len("".join(chunk.text for chunk in client.generate("ROMEO:", max_chars=50, seed=1))) == 50
             client.classify("a fine film")
             list(client.translate("we go", max_tokens=5))
             with pytest.raises(InvalidRequest):
                 list(client.generate("", max_chars=5))
-        yield ServerProcess(process, ready["address"], ready["metrics"])
+        yield ServerProcess(process, ready["address"], ready["metrics"], ca)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +166,7 @@ def test_target_is_up_and_its_series_are_stored(prometheus: str, served: ServerP
     (generated,) = ask(prometheus, 'ostinato_generated_tokens_total{model="char-lm"}')
     assert float(generated["value"][1]) == 50
     outcomes = {
-        (each["metric"]["task"], each["metric"]["outcome"]) for each in ask(prometheus, "ostinato_requests_total")
+        (each["metric"]["task"], each["metric"]["outcome"]) for each in ask(prometheus, "ostinato_requests_total > 0")
     }
     assert outcomes == {("generation", "ok"), ("generation", "invalid"), ("sentiment", "ok"), ("translation", "ok")}
 
@@ -203,7 +207,8 @@ def test_every_recording_rule_records_and_no_alert_fires(prometheus: str) -> Non
 def test_health_probe_of_the_image_tells_a_serving_server_from_none(served: ServerProcess) -> None:
     def probe(address: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "ostinato_client.health", address]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        environment = {**os.environ, "OSTINATO_TLS_CA": str(served.ca)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
         return done.returncode, done.stderr
 
     assert probe(served.address) == (0, "")

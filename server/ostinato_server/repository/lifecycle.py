@@ -159,7 +159,7 @@ class Lifecycle:
             try:
                 await self.refresh()
             except NoRepository as error:
-                self._warn("repository", f"{error}; what is served stays")
+                self._warn("", f"{error}; what is served stays")
             except Exception:
                 logger.exception("unexpected error while looking for models; what is served stays")
 
@@ -241,7 +241,7 @@ class Lifecycle:
     async def _refresh(self) -> None:
         found = await self._scan()
         if not found.keys and self._served:
-            self._warn("repository", f"{self._repository}: lists no model; what is served stays. {_KEPT}")
+            self._warn("", f"{self._repository}: lists no model; what is served stays. {_KEPT}")
             return
         hidden = {key for key in self._served.keys() - found.keys if found.hides(*key)}
         empty = {name for name, _ in hidden if found.bundles.get(name) == {}}
@@ -271,7 +271,7 @@ class Lifecycle:
         return found
 
     def _warn(self, subject: str, text: str) -> None:
-        """Logs a warning, unless it is the last one of its subject."""
+        """Logs a warning of a model, or of the repository (""), unless it is the last one of that subject."""
         if self._told.get(subject) != text:
             self._told[subject] = text
             logger.warning("%s", text)

@@ -38,8 +38,8 @@ class Watchdog:
         served: Gives those of them that new requests find, sorted by version.
         stall_seconds: The longest that a piece of work may take.
         metrics: Told of the engines that cannot work.
-        announce: Told the names of the models that cannot take requests, and whether the process can recover, after
-            every change.
+        announce: Called after every change, with the names of the models that cannot take requests and with whether
+            the process can recover by itself.
         clock: Seconds, monotonic.
     """
 

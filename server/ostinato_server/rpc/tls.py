@@ -30,7 +30,7 @@ MAX_SUBJECT_CHARACTERS = 200
 
 _LOOK_SECONDS = 60.0
 _LOOKS_A_DAY = 24 * 60
-_REMEDY = "write a new certificate to that file, which is read without a restart"
+_REMEDY = "write a new certificate to that file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,17 @@ class ServerCertificates:
         now = self._now()
         for each in self._certificates:
             if fault := each.fault(now):
-                logger.error("%s: the certificate of %s %s; %s", each.path, each.subject, fault, _REMEDY)
+                logger.error(
+                    "%s: the certificate of %s %s; %s, which is read without a restart",
+                    each.path,
+                    each.subject,
+                    fault,
+                    _REMEDY,
+                )
             elif each.not_after - now < WARNING:
                 days = (each.not_after - now) / timedelta(days=1)
                 logger.warning(
-                    "%s: the certificate of %s expires at %s, in %.1f days; %s",
+                    "%s: the certificate of %s expires at %s, in %.1f days; %s, which is read without a restart",
                     each.path,
                     each.subject,
                     _utc(each.not_after),

@@ -88,13 +88,14 @@ def test_request_that_breaks_off_gets_no_answer(port: int) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\nHost") == b""
 
 
-def test_five_hundred_idle_connections_take_no_threads_and_a_scrape_gets_its_answer(port: int) -> None:
+def test_five_hundred_idle_connections_take_no_threads_are_bounded_and_let_a_scrape_through(port: int) -> None:
     before = threading.active_count()
     with ExitStack() as held:
-        for _ in range(500):
-            held.enter_context(connect(port)).sendall(b"GET /met")
-            assert threading.active_count() == before
+        connections = [held.enter_context(connect(port)) for _ in range(500)]
         assert scrape(port) == "GET /x?y "
+        assert threading.active_count() == before
+        closed = connections[: 500 + 1 - MAX_CONNECTIONS]
+        assert [connection.recv(1) for connection in closed] == [b""] * len(closed)
 
 
 def test_oldest_connection_gives_way_to_one_more_than_there_may_be(port: int) -> None:
@@ -148,4 +149,13 @@ def test_taken_port_is_an_error() -> None:
     served = MetricsPort("127.0.0.1", 0, echo)
     with pytest.raises(OSError, match="in use"):
         MetricsPort("127.0.0.1", served.port, echo)
+    served.close()
+
+
+def test_name_is_served_on_the_first_of_its_addresses_that_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("192.0.2.1", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    served = MetricsPort("both", 0, echo)
+    monkeypatch.undo()
+    assert scrape(served.port) == "GET /x?y "
     served.close()

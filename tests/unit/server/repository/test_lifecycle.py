@@ -258,7 +258,7 @@ def warnings(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
     return [text for record in caplog.records if words in (text := record.getMessage())]
 
 
-async def test_repository_that_shows_nothing_unloads_nothing_and_is_told_of_once(
+async def test_repository_that_shows_nothing_unloads_nothing_and_is_logged_once(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.put("a/1", "b/1")
@@ -275,7 +275,7 @@ async def test_repository_that_shows_nothing_unloads_nothing_and_is_told_of_once
     assert len(rig.loader.loaded) == 2
 
 
-async def test_model_whose_folder_shows_nothing_stays_and_is_told_of_once(
+async def test_model_whose_folder_shows_nothing_stays_and_is_logged_once(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.put("a/1", "b/1")
@@ -294,7 +294,7 @@ async def test_model_that_is_removed_while_others_remain_is_unloaded_at_the_seco
 
 
 @pytest.mark.parametrize("entry", ["a", "a/1"])
-async def test_model_whose_folder_cannot_be_read_stays_and_is_told_of_once(
+async def test_model_whose_folder_cannot_be_read_stays_and_is_logged_once(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, entry: str
 ) -> None:
     rig.put("a/1", "b/1")
@@ -330,7 +330,7 @@ async def test_what_is_not_a_model_neither_prevents_the_start_nor_stops_polling(
     assert ".Trash-1000 is hidden; lost+found cannot be read (Permission denied)" in told
 
 
-async def test_repository_that_cannot_be_read_is_told_of_once_while_it_lasts(
+async def test_repository_that_cannot_be_read_is_logged_once_while_it_lasts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.put("a/1")

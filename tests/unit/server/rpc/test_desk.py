@@ -9,11 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ostinato_server import errors
-from ostinato_server.metrics import ServerMetrics
+from ostinato_server.metrics import OUTCOMES, ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.uses import Uses
 from ostinato_server.rpc.call import Call, current_call
-from ostinato_server.rpc.desk import Desk
+from ostinato_server.rpc.desk import Desk, _outcome
 from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.statistics import Statistics
 
@@ -44,3 +44,8 @@ def test_a_request_is_counted_by_how_it_ended(error: BaseException | None, outco
     labels = {"model": "m", "task": "generation", "outcome": outcome}
     assert registry.get_sample_value("ostinato_requests_total", labels) == 1
     assert (call.model, call.version, call.task) == ("m", 1, "generation")
+
+
+@pytest.mark.parametrize("kind", [each for each in vars(errors).values() if isinstance(each, type)])
+def test_every_outcome_is_shown_before_it_happens(kind: type[errors.ServerError]) -> None:
+    assert _outcome(kind.__new__(kind)) in OUTCOMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 from tests.certificates import Issued, issue, leaf, roots, self_signed
 
 from ostinato_server.errors import StartupError
+from ostinato_server.rpc import tls
 from ostinato_server.rpc.tls import Certificate, ServerCertificates, TlsFiles
 
 YEARS = (-1.0, 1000.0)
@@ -69,7 +71,7 @@ def test_roots_of_clients_of_which_none_is_valid_end_the_start(scene: Scene, val
         scene.start()
 
 
-def test_one_root_of_several_may_have_expired_and_is_told_of(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_root_of_several_may_have_expired_and_is_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     assert scene.client_ca is not None
     scene.client_ca.write_bytes(self_signed(OVER, subject="old") + self_signed(YEARS, subject="new"))
     scene.start()
@@ -77,7 +79,7 @@ def test_one_root_of_several_may_have_expired_and_is_told_of(scene: Scene, caplo
     assert "ca.pem: the certificate of CN=old expired at" in text
 
 
-def test_expired_certificate_of_the_chain_is_told_of(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_expired_certificate_of_the_chain_is_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Clients may know another way to a root that they trust."""
     with scene.server.certificate.open("ab") as file:
         file.write(self_signed(OVER, subject="between"))
@@ -87,7 +89,7 @@ def test_expired_certificate_of_the_chain_is_told_of(scene: Scene, caplog: pytes
 
 
 @pytest.mark.parametrize("valid", [OVER, NOT_YET])
-def test_certificate_that_nobody_would_accept_is_refused_later_and_told_of_once(
+def test_certificate_that_nobody_would_accept_is_refused_later_and_logged_once(
     scene: Scene, valid: tuple[float, float], caplog: pytest.LogCaptureFixture
 ) -> None:
     certificates = scene.start()
@@ -153,3 +155,27 @@ def test_certificate_without_a_subject_is_called_by_its_names_or_its_number(scen
     scene.start()
     _, authority = scene.seen[-1]
     assert authority.subject == f"serial number {authority.serial}"
+
+
+async def test_files_are_followed_without_a_handshake_and_expiry_is_logged_daily(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificates = scene.start()
+    monkeypatch.setattr(tls, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(tls, "_LOOKS_A_DAY", 2)
+    warned = asyncio.Event()
+    inner = certificates.warn
+
+    def warn() -> None:
+        inner()
+        if len(said(caplog, logging.WARNING)) == 3:
+            loop.call_soon_threadsafe(warned.set)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(certificates, "warn", warn)
+    scene.server.write(leaf(common_name="next", valid=SOON))
+    watching = asyncio.create_task(certificates.watch())
+    await asyncio.wait_for(warned.wait(), 30)
+    watching.cancel()
+    assert scene.shown()[0][1].startswith("CN=next,")
+    assert len(scene.seen) == 2
