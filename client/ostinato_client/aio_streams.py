@@ -142,6 +142,11 @@ class AsyncGenerationStream(AsyncTextStream):
         super().__init__(call, fold)
         self._resumption = resumption
 
+    @property
+    def resumptions(self) -> int:
+        """How often the stream was resumed."""
+        return self._resumption.count
+
     async def _recover(self, error: grpc.RpcError) -> bool:
         pause = self._resumption.pause(error)
         if pause is None or self._cancelled:

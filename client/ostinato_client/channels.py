@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_RETRIES = 3
@@ -25,11 +25,14 @@ MAX_CLIENT_ID_CHARACTERS = 128
 AUTHORIZATION_KEY = "authorization"
 MAX_TOKEN_CHARACTERS = 4096
 
+BalanceName: TypeAlias = Literal["pick_first", "round_robin"]
+"""How calls are spread over the addresses of a target, by gRPC's own names."""
+
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 ChannelOptions = list[tuple[str, str | int]]
 
 
-def service_config(retries: int) -> str:
+def service_config(retries: int, balance: BalanceName = "pick_first") -> str:
     """The service config that lets gRPC retry what never reached a model.
 
     gRPC itself retries a call that ended UNAVAILABLE before its first message, with exponential backoff and jitter; a
@@ -38,8 +41,9 @@ def service_config(retries: int) -> str:
 
     Args:
         retries: Attempts after the first.
+        balance: How calls are spread over the addresses of the target.
     """
-    config: dict[str, object] = {}
+    config: dict[str, object] = {"loadBalancingConfig": [{balance: {}}]}
     if retries:
         config["methodConfig"] = [
             {
@@ -57,16 +61,20 @@ def service_config(retries: int) -> str:
     return json.dumps(config, separators=(",", ":"))
 
 
-def channel_options(*, retries: int, keepalive_seconds: float | None) -> ChannelOptions:
+def channel_options(
+    *, retries: int, keepalive_seconds: float | None, balance: BalanceName = "pick_first"
+) -> ChannelOptions:
     """The channel's options.
 
     Raises:
-        ValueError: ``retries`` or ``keepalive_seconds`` is out of its range.
+        ValueError: ``retries`` or ``keepalive_seconds`` is out of its range, or ``balance`` is unknown.
     """
+    if balance not in get_args(BalanceName):
+        raise ValueError(f"balance must be pick_first or round_robin (got {balance!r})")
     if not 0 <= retries <= MAX_RETRIES:
         raise ValueError(f"retries must be from 0 to {MAX_RETRIES} (got {retries})")
     options: ChannelOptions = [
-        ("grpc.service_config", service_config(retries)),
+        ("grpc.service_config", service_config(retries, balance)),
         ("grpc.enable_retries", int(retries > 0)),
         # A server that restarts is found again in a fraction of a second, not after gRPC's 20.
         ("grpc.initial_reconnect_backoff_ms", 100),

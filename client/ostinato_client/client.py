@@ -16,6 +16,7 @@ from ostinato_client.catalog import Model, RepositoryEntry
 from ostinato_client.channels import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_SECONDS,
+    BalanceName,
     call_metadata,
     channel_options,
     deadline,
@@ -60,6 +61,8 @@ class Client:
         insecure_token: Whether the token may be sent without TLS, to a server on this machine for instance.
         trace_context: Whether calls carry the current OpenTelemetry context, so that the server's part is found in the
             caller's trace; needs ``opentelemetry-api``.
+        balance: How calls are spread over the addresses of the target: ``pick_first`` uses the first one that answers,
+            ``round_robin`` all of them in turn.
 
     Raises:
         ValueError: An argument is out of its range, a token would go in plain text, or OpenTelemetry is wanted
@@ -78,13 +81,14 @@ class Client:
         token: str | None = None,
         insecure_token: bool = False,
         trace_context: bool = False,
+        balance: BalanceName = "pick_first",
     ) -> None:
         deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
         self._timeout = timeout
         self._retries = retries
         refuse_open_token(token, encrypted=credentials is not None, allowed=insecure_token)
         self._metadata = with_trace_context(call_metadata(client_id, token), wanted=trace_context)
-        options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
+        options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds, balance=balance)
         if credentials is None:
             self._channel = grpc.insecure_channel(target, options=options)
         else:

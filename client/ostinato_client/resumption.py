@@ -44,6 +44,7 @@ class Resumption(Generic[CallT]):
         self._fruitless = 0
         self._position = 0
         self._failure: grpc.RpcError | None = None
+        self.count = 0
 
     def pause(self, error: grpc.RpcError) -> float | None:
         """Seconds to wait before the next call; None when the stream has failed for good."""
@@ -62,6 +63,7 @@ class Resumption(Generic[CallT]):
 
     def again(self) -> CallT:
         """The call that goes on where the stream broke."""
+        self.count += 1
         request = self._fold.resumption()
         return self._open_call(request, None if self._end is None else max(0.001, self._end - self._clock()))
 

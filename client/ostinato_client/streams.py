@@ -135,6 +135,11 @@ class GenerationStream(TextStream):
         super().__init__(call, fold)
         self._resumption = resumption
 
+    @property
+    def resumptions(self) -> int:
+        """How often the stream was resumed."""
+        return self._resumption.count
+
     def _recover(self, error: grpc.RpcError) -> bool:
         pause = self._resumption.pause(error)
         if pause is None or self._cancelled:
