@@ -11,8 +11,6 @@ from tests.unit.client.fake_server import FakeServer, generated, generation_end,
 
 from ostinato.v1 import generation_pb2 as pb
 from ostinato_client import AsyncClient, Client, DeadlineExceeded, InvalidRequest, OstinatoError, Unavailable
-from ostinato_client.generation import GenerationFold
-from ostinato_client.resumption import Resumption
 
 TEXT = "abcdefgh"
 
@@ -70,7 +68,7 @@ async def test_the_async_client_does_the_same(async_client: AsyncClient, fake: F
     ("code", "error"),
     [(grpc.StatusCode.INTERNAL, OstinatoError), (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest)],
 )
-def test_only_unavailable_is_taken_up(
+def test_a_failure_of_the_servers_own_ends_a_stream(
     client: Client, fake: FakeServer, code: grpc.StatusCode, error: type[OstinatoError]
 ) -> None:
     server = fake.generate = Breaking(each=3, code=code)
@@ -88,37 +86,6 @@ def test_opting_out_leaves_it_broken(fake: FakeServer, build: Callable[[], dict[
         with pytest.raises(Unavailable, match="gone"):
             stream.text()
     assert len(server.requests) == 1
-
-
-def failure(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata())
-
-
-def test_calls_that_bring_nothing_are_given_up_after_growing_pauses() -> None:
-    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
-    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=None, clock=lambda: 0.0)
-    gone = failure(grpc.StatusCode.UNAVAILABLE)
-    assert resumption.pause(gone) is None  # nothing came yet: gRPC's own retries are over
-
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
-    assert [resumption.pause(gone) for _ in range(5)] == [0.0, 0.2, 0.4, 0.8, None]
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="b", token_count=1)))
-    assert resumption.pause(gone) == 0.0
-
-
-def test_the_deadline_is_the_whole_streams_and_names_what_broke_it() -> None:
-    now = [0.0]
-    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
-    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=10.0, clock=lambda: now[0])
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
-    gone, late = failure(grpc.StatusCode.UNAVAILABLE), failure(grpc.StatusCode.DEADLINE_EXCEEDED)
-    now[0] = 4.0
-    assert resumption.cause(late) is late
-    assert resumption.pause(gone) == 0.0
-    assert resumption.again() == 6.0
-    assert resumption.cause(late) is gone
-    now[0] = 10.0
-    assert resumption.pause(gone) is None
 
 
 def test_a_server_that_never_comes_back_is_told_as_such(fake: FakeServer) -> None:
