@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,8 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 import click
+
+from ostinato_bench.served import deferred_signals
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -113,21 +115,25 @@ def proxied(upstreams: Sequence[str]) -> Iterator[str]:
         file, admin, log = folder / "envoy.json", folder / "admin", folder / "log"
         file.write_text(json.dumps(configuration(upstreams)), encoding="utf-8")
         flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "--log-path", str(log))
-        process = subprocess.Popen(  # noqa: S603 (the path is Envoy's)
-            [binary, "-c", str(file), "--admin-address-path", str(admin), *flags],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
+        with ExitStack() as ending:
+            with deferred_signals():
+                process = subprocess.Popen(  # noqa: S603 (the path is Envoy's)
+                    [binary, "-c", str(file), "--admin-address-path", str(admin), *flags],
+                    stdin=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                ending.callback(_end, process)
             yield _address(process, admin, log)
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _address(process: subprocess.Popen[bytes], admin: Path, log: Path) -> str:

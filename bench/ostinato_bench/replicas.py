@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from ostinato_bench.served import ServerProcess
+from ostinato_bench.served import ServerProcess, deferred_signals
 
 CLOSING_SECONDS = 5.0
 """How long a replica may take to end when the bench is done with it."""
@@ -36,7 +36,8 @@ class Replicas:
             click.ClickException: One does not become ready.
         """
         for _ in range(count):
-            self._processes.append(ServerProcess(self._repository, self._flags))
+            with deferred_signals():
+                self._processes.append(ServerProcess(self._repository, self._flags))
         self.addresses = [process.ready().target for process in self._processes]
 
     def kill(self) -> None:
@@ -68,7 +69,8 @@ class Replicas:
 
     def _restart(self, index: int) -> None:
         port = int(self.addresses[index].rpartition(":")[2])
-        self._processes[index] = ServerProcess(self._repository, self._flags, port)
+        with deferred_signals():
+            self._processes[index] = ServerProcess(self._repository, self._flags, port)
         self._processes[index].ready()
 
 

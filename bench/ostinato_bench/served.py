@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the bench."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +99,50 @@ class ServerProcess:
 
 
 @contextmanager
+def deferred_signals() -> Iterator[None]:
+    """A scope that ``ENDING`` signals do not interrupt; they are raised again at its end.
+
+    A process that is started inside is noted before a signal ends the bench, and with it the process.
+    """
+    arrived: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: arrived.append(number)) for each in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for each in arrived:
+        signal.raise_signal(each)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """A scope in which the first ``ENDING`` signal raises, so that what was started is ended; more are ignored."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def served(repository: Path, flags: Sequence[str]) -> Iterator[Served]:
     """Runs ``ostinato serve`` on ports that the kernel chooses.
 
     Raises:
         click.ClickException: It ends before it is ready.
     """
-    server = ServerProcess(repository, flags)
-    try:
+    with ended_by_signals(), ExitStack() as ending:
+        with deferred_signals():
+            server = ServerProcess(repository, flags)
+            ending.callback(server.end)
         yield server.ready()
-    finally:
-        server.end()

@@ -354,6 +354,7 @@ class AsyncClient:
             trace: Send the score after each token too.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
+        requests.check_several("texts", texts)
         fold = SentimentFold(model=model, version=version, trace=trace)
         sender = AsyncSender(fold.send(text) async for text in each_of(texts))
         seconds = deadline(timeout, self._timeout)
@@ -386,6 +387,7 @@ class AsyncClient:
             timeout: Seconds allowed for the whole stream; no limit by default, since the server limits the time
                 between two changes.
         """
+        requests.check_several("texts", texts)
         fold = TypingFold(model=model, version=version)
         sender = AsyncSender(fold.send(text) async for text in each_of(texts))
         seconds = deadline(timeout, self._timeout)

@@ -345,6 +345,7 @@ class Client:
             trace: Send the score after each token too.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
+        requests.check_several("texts", texts)
         fold = SentimentFold(model=model, version=version, trace=trace)
         sender = Sender(fold.send(text) for text in texts)
         seconds = deadline(timeout, self._timeout)
@@ -377,6 +378,7 @@ class Client:
             timeout: Seconds allowed for the whole stream; no limit by default, since the server limits the time
                 between two changes.
         """
+        requests.check_several("texts", texts)
         fold = TypingFold(model=model, version=version)
         sender = Sender(fold.send(text) for text in texts)
         seconds = deadline(timeout, self._timeout)

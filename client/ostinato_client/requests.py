@@ -7,7 +7,7 @@ number over its field's size, a text that is not Unicode.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
@@ -276,10 +276,20 @@ def text_list(field: str, values: Iterable[str], first: int = 0) -> list[str]:
     Raises:
         InvalidRequest: It is one text or not iterable, or an item of it is not a text.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        kind = "one text" if isinstance(values, str | bytes) else type(values).__name__
-        raise _invalid(field, f"must be a list of texts (got {kind})")
+    check_several(field, values)
     return [_text(f"{field}[{index}]", value) for index, value in enumerate(values, first)]
+
+
+def check_several(field: str, values: object) -> None:
+    """Checks that a value can hold several texts.
+
+    Raises:
+        InvalidRequest: It is one text, or not iterable.
+    """
+    if isinstance(values, str | bytes):
+        raise _invalid(field, "must be a list of texts (got one text)")
+    if not isinstance(values, Iterable | AsyncIterable):
+        raise _invalid(field, f"must be a list of texts (got {_shown(values)})")
 
 
 def _text(field: str, value: object) -> str:

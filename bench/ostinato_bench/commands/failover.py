@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.table import Table
@@ -20,6 +18,7 @@ from ostinato_bench.readers import Readers, Reading, Task, readers
 from ostinato_bench.replicas import EVENTS, Replicas, replicas
 from ostinato_bench.report import document, plain_table, publish
 from ostinato_bench.repository import repository_option
+from ostinato_bench.served import ended_by_signals
 from ostinato_bench.texts import PROMPTS
 from ostinato_client.channels import BalanceName
 
@@ -140,21 +139,6 @@ def disturb(reading: Readers, servers: Replicas, event: str, undisturbed: Sequen
     EVENTS[event](servers)
     event_seconds = time.monotonic() - begun
     return outage(reading.result(), undisturbed, begun), event_seconds
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """A scope in which SIGTERM and SIGHUP raise SystemExit, so that every process that was started is ended."""
-
-    def leave(number: int, _: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def table(found: Outage) -> Table:
