@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
 import click
 
+from ostinato_bench.metrics import fetch
 from ostinato_bench.served import deferred_signals
 
 START_SECONDS = 30.0
@@ -142,8 +142,10 @@ def _address(process: subprocess.Popen[bytes], admin: Path, log: Path) -> str:
     while time.monotonic() < end and process.poll() is None:
         if admin.exists() and (console := admin.read_text(encoding="utf-8")):
             try:
-                if json.loads(_ask(f"http://{console}/server_info?format=json"))["state"] == "LIVE":
-                    (listener,) = json.loads(_ask(f"http://{console}/listeners?format=json"))["listener_statuses"]
+                if json.loads(fetch(f"http://{console}/server_info?format=json", STOP_SECONDS))["state"] == "LIVE":
+                    (listener,) = json.loads(fetch(f"http://{console}/listeners?format=json", STOP_SECONDS))[
+                        "listener_statuses"
+                    ]
                     bound = listener["local_address"]["socket_address"]
                     return f"{bound['address']}:{bound['port_value']}"
             except (URLError, OSError):
@@ -151,9 +153,3 @@ def _address(process: subprocess.Popen[bytes], admin: Path, log: Path) -> str:
         time.sleep(POLL_SECONDS)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     raise click.ClickException(f"Envoy did not start within {START_SECONDS:g} s: {' '.join(lines[-3:])}")
-
-
-def _ask(url: str) -> bytes:
-    """Reads a page of Envoy's console, which is on this machine and not behind any proxy."""
-    with build_opener(ProxyHandler({})).open(url, timeout=STOP_SECONDS) as response:
-        return bytes(response.read())
