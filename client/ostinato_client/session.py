@@ -164,7 +164,7 @@ def check_ready(turn: PreviousTurn | None, *, closed: bool) -> None:
     if closed:
         raise Cancelled("the session is closed; open another one")
     if turn is not None and not turn.ended:
-        raise RuntimeError("consume the turn before to its end before sending another")
+        raise RuntimeError("the turn before must be read to its end first")
 
 
 class _TurnResponses:
