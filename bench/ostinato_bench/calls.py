@@ -16,7 +16,7 @@ import grpc
 
 from ostinato_bench.load import Call
 from ostinato_bench.workloads import Workload
-from ostinato_client.channels import call_metadata, refuse_open_token
+from ostinato_client.channels import ChannelOptions, call_metadata, deadline, proxy_options, refuse_open_token
 from ostinato_client.cli.options import Connection
 
 
@@ -44,9 +44,10 @@ def open_channels(connection: Connection, manner: Manner) -> list[grpc.aio.Chann
         ValueError: The connection's options do not go together, or a token would go in plain text.
         OSError: A file of certificates or the token's cannot be read.
     """
-    options: list[tuple[str, int]] = [
+    options: ChannelOptions = [
         ("grpc.enable_retries", 0),  # retries would hide rejections, which are among the figures
         ("grpc.use_local_subchannel_pool", 1),  # or gRPC would share one connection
+        *proxy_options(connection.target),
     ]
     if manner.pause:
         options += [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]
@@ -64,7 +65,7 @@ def caller(channels: Sequence[grpc.aio.Channel], connection: Connection, workloa
         channel.unary_stream(workload.method) if workload.streaming else channel.unary_unary(workload.method)
         for channel in channels
     ]
-    tokens_of, timeout, pause = workload.tokens, manner.timeout, manner.pause
+    tokens_of, timeout, pause = workload.tokens, deadline(None, manner.timeout), manner.pause
 
     async def stream(number: int) -> AsyncGenerator[int, None]:
         call = methods[number % len(methods)](workload.request(number), timeout=timeout, metadata=metadata)

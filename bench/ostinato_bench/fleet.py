@@ -52,7 +52,7 @@ class Running:
         Raises:
             click.ClickException: A generator ended or failed.
         """
-        recordings = [_receive(pipe) for pipe in self.pipes]
+        recordings = [_recording(pipe) for pipe in self.pipes]
         whole = recordings[0]
         for other in recordings[1:]:
             whole.join(other)
@@ -79,7 +79,7 @@ class Fleet:
         used = self._pipes[: len(parts)]
         for pipe, part in zip(used, parts, strict=True):
             pipe.send(part)
-        answers = [_answer(pipe) for pipe in used]
+        answers = [receive(pipe) for pipe in used]
         for answer in answers:
             if isinstance(answer, Refused):
                 self._release(used, answers)
@@ -141,7 +141,12 @@ def shares(load: Load, processes: int) -> list[Load]:
     ]
 
 
-def _answer(pipe: Pipe) -> object:
+def receive(pipe: Pipe) -> object:
+    """What a process of the bench sends next.
+
+    Raises:
+        click.ClickException: The process ended.
+    """
     try:
         answer: object = pipe.recv()
     except EOFError as error:
@@ -149,8 +154,8 @@ def _answer(pipe: Pipe) -> object:
     return answer
 
 
-def _receive(pipe: Pipe) -> Recording:
-    answer = _answer(pipe)
+def _recording(pipe: Pipe) -> Recording:
+    answer = receive(pipe)
     if isinstance(answer, Recording):
         return answer
     raise click.ClickException(answer.reason if isinstance(answer, Refused) else f"unexpected answer {answer!r}")

@@ -112,8 +112,10 @@ _json_option = click.option(
     "--json",
     "json_path",
     type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
-    metavar="FILE",
-    help="Write the results there too; - prints them instead of the table.",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Write the results there too; without FILE, or with -, print them instead of the table.",
 )
 
 _plot_option = click.option(

@@ -7,39 +7,44 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import grpc
 
-from ostinato.v1 import generation_pb2, sentiment_pb2
 from ostinato_client import calls, requests
 from ostinato_client.aio_session import AsyncSession
 from ostinato_client.aio_streams import (
     AsyncGenerationStream,
-    AsyncResponses,
     AsyncScoreStream,
     AsyncSender,
     AsyncTranslationStream,
     each_of,
 )
-from ostinato_client.calls import ResponseT, ResultT, StreamCall, UnaryCall
+from ostinato_client.aio_transport import AsyncTransport
+from ostinato_client.calls import ResponseT, ResultT, UnaryCall
 from ostinato_client.catalog import Model, RepositoryEntry
 from ostinato_client.channels import (
+    DEFAULT_KEEPALIVE_SECONDS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_SECONDS,
+    BalanceName,
     call_metadata,
     channel_options,
+    check_timeout,
     deadline,
     refuse_open_token,
+    wait_limit,
 )
-from ostinato_client.errors import DeadlineExceeded, Unavailable
+from ostinato_client.errors import DeadlineExceeded
 from ostinato_client.generation import GenerationFold
 from ostinato_client.requests import PriorityName
 from ostinato_client.results import SentimentScore
 from ostinato_client.resumption import Resumption
+from ostinato_client.retries import WATCH_PAUSE_SECONDS, Failure, Retries, failure_of
 from ostinato_client.sentiment import SentimentFold, TypingFold
 from ostinato_client.statuses import error_from_call
 from ostinato_client.trace_context import with_trace_context
+from ostinato_client.translation import TranslationFold
 
 
 class AsyncClient:
@@ -52,8 +57,8 @@ class AsyncClient:
                 print(chunk.text, end="", flush=True)
 
     One client holds one connection, connects at its first call, and belongs to the event loop that it was made in.
-    Every call has a deadline. A call that the server never began (UNAVAILABLE before the first message) is retried by
-    gRPC itself.
+    Every call has a deadline. A call that no server served is retried, and a full server is waited for as long as it
+    asks.
 
     Every method raises OstinatoError; see :mod:`ostinato_client.errors` for the tree.
 
@@ -61,8 +66,10 @@ class AsyncClient:
         target: The server, as ``host:port`` or any gRPC name.
         timeout: Seconds allowed for one call from its start to its end, a stream's last message included, unless the
             call says otherwise; 60 by default, ``math.inf`` for no deadline.
-        retries: Attempts after the first, 0 to 4; 3 by default.
-        keepalive_seconds: Ping the server this often while a call runs, to notice a dead connection; never when None.
+        retries: Attempts after the first for a call that no server served, 0 to 4; 3 by default. 0 also means that a
+            full server is not waited for and that no stream is resumed.
+        keepalive_seconds: Ping the server this often while a call runs, so that a call over a dead connection fails;
+            60 by default, never when None.
         client_id: Who calls, for the server's fair share between clients; the address that the connection comes from
             when None.
         credentials: TLS, as :func:`~ostinato_client.tls_credentials` makes it; plain text when None.
@@ -70,6 +77,8 @@ class AsyncClient:
         insecure_token: Whether the token may be sent without TLS, to a server on this machine for instance.
         trace_context: Whether calls carry the current OpenTelemetry context, so that the server's part is found in the
             caller's trace; needs ``opentelemetry-api``.
+        balance: How calls are spread over the addresses of the target: ``pick_first`` uses the first one that answers,
+            ``round_robin`` all of them in turn.
 
     Raises:
         ValueError: An argument is out of its range, a token would go in plain text, or OpenTelemetry is wanted
@@ -82,23 +91,25 @@ class AsyncClient:
         *,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         retries: int = DEFAULT_RETRIES,
-        keepalive_seconds: float | None = None,
+        keepalive_seconds: float | None = DEFAULT_KEEPALIVE_SECONDS,
         client_id: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
         insecure_token: bool = False,
         trace_context: bool = False,
+        balance: BalanceName = "pick_first",
     ) -> None:
-        deadline(timeout, timeout)  # refuses a nonsense value here, not at the first call
+        check_timeout(timeout)
         self._timeout = timeout
         self._retries = retries
         refuse_open_token(token, encrypted=credentials is not None, allowed=insecure_token)
-        self._metadata = with_trace_context(call_metadata(client_id, token), wanted=trace_context)
-        options = channel_options(retries=retries, keepalive_seconds=keepalive_seconds)
+        metadata = with_trace_context(call_metadata(client_id, token), wanted=trace_context)
+        options = channel_options(target, retries=retries, keepalive_seconds=keepalive_seconds, balance=balance)
         if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, options=options)
+            channel = grpc.aio.insecure_channel(target, options=options)
         else:
-            self._channel = grpc.aio.secure_channel(target, credentials, options=options)
+            channel = grpc.aio.secure_channel(target, credentials, options=options)
+        self._transport = AsyncTransport(channel, metadata)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,7 +119,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Closes the connection; calls that run are cancelled."""
-        await self._channel.close()
+        await self._transport.close()
 
     def generate(
         self,
@@ -152,8 +163,8 @@ class AsyncClient:
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
             priority: Class of the request while there are fewer slots than streams; normal when None.
-            resume: Take the stream up where it broke when the server goes away, until the timeout; as many attempts
-                in a row may fail as the client has retries.
+            resume: Resume the stream where it broke when the server goes away. A server is waited for until the
+                timeout; without one, for 10 seconds for each retry of the client.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
         request = requests.generate_request(
@@ -170,15 +181,14 @@ class AsyncClient:
             top_alternatives=top_alternatives,
             priority=priority,
         )
-        allowed = deadline(timeout, self._timeout)
         fold = GenerationFold(request)
         resumption = Resumption(
             fold,
-            lambda again, left: self._stream(calls.generate(again, fold), left, wait_for_ready=True),
-            attempts=self._retries if resume else 0,
-            end=None if allowed is None else time.monotonic() + allowed,
+            lambda seconds: self._transport.stream(calls.generate(fold), seconds),
+            Retries(self._retries, deadline(timeout, self._timeout)),
+            resume=resume,
         )
-        return AsyncGenerationStream(self._stream(calls.generate(request, fold), allowed), fold, resumption)
+        return AsyncGenerationStream(fold, resumption, self._transport)
 
     def session(
         self,
@@ -212,13 +222,12 @@ class AsyncClient:
         start = requests.session_start(
             model=model, version=version, logprobs=logprobs, top_alternatives=top_alternatives, priority=priority
         )
-        method = self._channel.stream_stream(
-            calls.GENERATE_SESSION,
-            request_serializer=generation_pb2.GenerateSessionRequest.SerializeToString,
-            response_deserializer=generation_pb2.GenerateSessionResponse.FromString,
-        )
         seconds = deadline(timeout, self._timeout)
-        return AsyncSession(lambda turns: method(turns, timeout=seconds, metadata=self._metadata()), start)
+        return AsyncSession(
+            lambda turns: self._transport.conversation(calls.GENERATE_SESSION_CALL, turns, seconds),
+            start,
+            self._transport,
+        )
 
     def translate(
         self,
@@ -263,8 +272,14 @@ class AsyncClient:
             attention=attention,
             priority=priority,
         )
-        call = calls.translate(request)
-        return AsyncTranslationStream(self._stream(call, deadline(timeout, self._timeout)), call.fold)
+        fold = TranslationFold()
+        call = calls.translate(request, fold)
+        resumption = Resumption(
+            fold,
+            lambda seconds: self._transport.stream(call, seconds),
+            Retries(self._retries, deadline(timeout, self._timeout)),
+        )
+        return AsyncTranslationStream(fold, resumption, self._transport)
 
     async def classify(
         self,
@@ -339,16 +354,12 @@ class AsyncClient:
             trace: Send the score after each token too.
             timeout: Seconds allowed for the whole stream; the client's when None.
         """
+        requests.check_several("texts", texts)
         fold = SentimentFold(model=model, version=version, trace=trace)
         sender = AsyncSender(fold.send(text) async for text in each_of(texts))
-        method = self._channel.stream_stream(
-            calls.CLASSIFY_STREAM,
-            request_serializer=sentiment_pb2.ClassifyStreamRequest.SerializeToString,
-            response_deserializer=sentiment_pb2.ClassifyStreamResponse.FromString,
-        )
-        return AsyncScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
-        )
+        seconds = deadline(timeout, self._timeout)
+        call = self._transport.conversation(calls.CLASSIFY_STREAM_CALL, sender, seconds)
+        return AsyncScoreStream(call, fold, sender, self._transport)
 
     def classify_incremental(
         self,
@@ -376,16 +387,12 @@ class AsyncClient:
             timeout: Seconds allowed for the whole stream; no limit by default, since the server limits the time
                 between two changes.
         """
+        requests.check_several("texts", texts)
         fold = TypingFold(model=model, version=version)
         sender = AsyncSender(fold.send(text) async for text in each_of(texts))
-        method = self._channel.stream_stream(
-            calls.CLASSIFY_INCREMENTAL,
-            request_serializer=sentiment_pb2.ClassifyIncrementalRequest.SerializeToString,
-            response_deserializer=sentiment_pb2.ClassifyIncrementalResponse.FromString,
-        )
-        return AsyncScoreStream(
-            method(sender, timeout=deadline(timeout, self._timeout), metadata=self._metadata()), fold, sender
-        )
+        seconds = deadline(timeout, self._timeout)
+        call = self._transport.conversation(calls.CLASSIFY_INCREMENTAL_CALL, sender, seconds)
+        return AsyncScoreStream(call, fold, sender, self._transport)
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """The loaded models, sorted by name, then version.
@@ -466,53 +473,43 @@ class AsyncClient:
             await client.wait_until_ready(timeout=10)
 
         Args:
-            timeout: The most seconds to wait.
+            timeout: The most seconds to wait; ``math.inf`` for no limit.
             service: Full name of a service; the whole server when empty.
 
         Raises:
             DeadlineExceeded: It did not come to that in time.
         """
         call = calls.check_health(service)
-        method = self._channel.unary_stream(
-            calls.HEALTH_WATCH,
-            request_serializer=type(call.request).SerializeToString,
-            response_deserializer=call.response.FromString,
-        )
-        end = time.monotonic() + timeout
+        seconds = wait_limit(timeout)
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            watch = method(call.request, timeout=left, wait_for_ready=True)
+            watch = self._transport.watch(
+                calls.HEALTH_WATCH,
+                call.request,
+                call.response,
+                None if math.isinf(left) else left,
+                wait_for_ready=True,
+            )
             try:
-                async for response in watch:
+                while (response := await self._transport.read(watch)) is not grpc.aio.EOF:
                     if call.result(response):
                         return
             except grpc.RpcError as error:
-                failure = error_from_call(error)
-                if isinstance(failure, DeadlineExceeded):
-                    break
-                if not isinstance(failure, Unavailable):
-                    raise failure from None
+                self._transport.check_open()
+                if failure_of(error)[0] is Failure.FINAL:
+                    raise error_from_call(error) from None
             finally:
                 watch.cancel()
+            await self._transport.sleep(max(0.0, min(WATCH_PAUSE_SECONDS, end - time.monotonic())))
         raise DeadlineExceeded(f"the server was not ready within {timeout:g} s")
 
     async def _unary(self, call: UnaryCall[ResponseT, ResultT], timeout: float | None) -> ResultT:
-        method = self._channel.unary_unary(
-            call.path,
-            request_serializer=type(call.request).SerializeToString,
-            response_deserializer=call.response.FromString,
-        )
-        try:
-            response = await method(call.request, timeout=deadline(timeout, self._timeout), metadata=self._metadata())
-        except grpc.RpcError as error:
-            raise error_from_call(error) from None
-        return call.result(response)
-
-    def _stream(
-        self, call: StreamCall[ResponseT, Any, Any], seconds: float | None, *, wait_for_ready: bool = False
-    ) -> AsyncResponses[ResponseT]:
-        method = self._channel.unary_stream(
-            call.path,
-            request_serializer=type(call.request).SerializeToString,
-            response_deserializer=call.response.FromString,
-        )
-        return method(call.request, timeout=seconds, metadata=self._metadata(), wait_for_ready=wait_for_ready)
+        retries = Retries(self._retries, deadline(timeout, self._timeout), idempotent=call.idempotent)
+        while True:
+            try:
+                return call.result(await self._transport.unary(call, retries.left()))
+            except grpc.RpcError as error:
+                pause = retries.pause(error)
+                if pause is None:
+                    raise error_from_call(retries.cause(error)) from None
+            await self._transport.sleep(pause)

@@ -11,8 +11,10 @@ import grpc
 from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
 from ostinato_client import requests
 from ostinato_client.aio_streams import AsyncResponses, AsyncTextStream
+from ostinato_client.aio_transport import AsyncTransport
+from ostinato_client.errors import Cancelled
 from ostinato_client.generation import TextFold
-from ostinato_client.session import CLOSING_SECONDS, refuse_overlap
+from ostinato_client.session import CLOSING_SECONDS, check_ready
 
 
 class AsyncSessionCall(AsyncResponses[GenerateSessionResponse], Protocol):
@@ -20,6 +22,9 @@ class AsyncSessionCall(AsyncResponses[GenerateSessionResponse], Protocol):
 
     async def code(self) -> grpc.StatusCode:
         """How the call ended; waits for that."""
+
+    def done(self) -> bool:
+        """Whether the call has ended."""
 
 
 class AsyncTurn(AsyncTextStream):
@@ -38,6 +43,11 @@ class AsyncTurn(AsyncTextStream):
         """Whether it was read to its end."""
         return self._ended
 
+    @property
+    def failure(self) -> Exception | None:
+        """What the turn failed with; None while it runs and where it ended well."""
+        return Cancelled("the turn before was cancelled, which ended the session") if self._cancelled else self._error
+
 
 class AsyncSession:
     r"""Turns on one text, each going on from the model's state after the one before: nothing is sent or read twice.
@@ -49,19 +59,23 @@ class AsyncSession:
             answer = await session.send("\nJULIET:", max_chars=200, seed=2).text()
 
     A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
-    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``); any error ends the session. One
-    turn at a time.
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error ends the session, and
+    ``send`` raises it again. One turn at a time.
 
     Args:
         open_call: Makes the call for an iterator of messages.
         start: The first of them.
+        transport: What the call is made over.
     """
 
     def __init__(
         self,
         open_call: Callable[[AsyncIterator[GenerateSessionRequest]], AsyncSessionCall],
         start: GenerateSessionRequest,
+        transport: AsyncTransport,
     ) -> None:
+        self._transport = transport
+        self._closed = False
         self._outgoing: asyncio.Queue[GenerateSessionRequest | None] = asyncio.Queue()
         self._outgoing.put_nowait(start)
         self._call = open_call(_until_none(self._outgoing))
@@ -99,25 +113,23 @@ class AsyncSession:
 
         Raises:
             InvalidRequest: A value that its field cannot hold.
+            OstinatoError: The session has ended: what the turn before failed with, or that the session or its client
+                is closed.
             RuntimeError: The turn before has not been read to its end.
         """
-        refuse_overlap(self._turn)
-        self._outgoing.put_nowait(
-            requests.session_turn(
-                text,
-                max_chars=max_chars,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                seed=seed,
-                stop=stop,
-            )
+        message = requests.session_turn(
+            text, max_chars=max_chars, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop
         )
-        self._turn = AsyncTurn(_TurnResponses(self._call), TextFold())
+        self._transport.check_open()
+        check_ready(self._turn, closed=self._closed)
+        if not self._call.done():  # else reading the turn raises what ended the session
+            self._outgoing.put_nowait(message)
+        self._turn = AsyncTurn(_TurnResponses(self._call), TextFold(), self._transport)
         return self._turn
 
     async def close(self) -> None:
         """Ends the session; a turn that runs is cancelled."""
+        self._closed = True
         self._outgoing.put_nowait(None)
         if self._turn is not None and not self._turn.ended:
             self._call.cancel()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc
 
+from ostinato_client.aio_transport import AsyncTransport
 from ostinato_client.calls import Fold, ItemT, ResponseT, ResultT
 from ostinato_client.errors import Cancelled
 from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, TargetToken, Translation
@@ -35,12 +35,19 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
     Leaving an ``async with`` block, or ``cancel()``, ends the call on the server too.
     """
 
-    def __init__(self, call: AsyncResponses[ResponseT], fold: Fold[ResponseT, ItemT, ResultT]) -> None:
+    def __init__(
+        self,
+        call: AsyncResponses[ResponseT],
+        fold: Fold[ResponseT, ItemT, ResultT],
+        transport: AsyncTransport,
+    ) -> None:
         self._call = call
         self._fold = fold
+        self._transport = transport
         self._arrived: deque[ItemT] = deque()
         self._ended = False
         self._cancelled = False
+        self._error: Exception | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,22 +64,32 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
                 raise StopAsyncIteration
             if self._cancelled:
                 raise Cancelled("the stream was cancelled")
+            if self._error is not None:
+                raise self._error
             try:
-                response = await self._call.read()
-            except grpc.RpcError as error:
-                if await self._recover(error):
-                    continue
-                raise self._failure(error_from_call(self._cause(error))) from None
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():  # the caller's task is what was cancelled, not the call
-                    raise
-                raise self._failure(Cancelled("the stream was cancelled")) from None
-            if response is grpc.aio.EOF:
-                self._ended = True
-            else:
-                self._arrived.extend(self._fold.feed(response))
+                await self._read()
+            except Exception as error:
+                self._error = error
+                raise
         return self._arrived.popleft()
+
+    async def _read(self) -> None:
+        """Takes what the call brings next, or replaces the call."""
+        try:
+            response = await self._transport.read(self._call)
+        except grpc.RpcError as error:
+            self._transport.check_open()
+            if not await self._recover(error):
+                raise self._failure(error) from None
+            return
+        if response is grpc.aio.EOF:
+            self._finish()
+        else:
+            self._arrived.extend(self._fold.feed(response))
+
+    def _finish(self) -> None:
+        """Notes that the call has ended well."""
+        self._ended = True
 
     def cancel(self) -> None:
         """Ends the call; does nothing once it has ended. Items are no longer given out."""
@@ -86,17 +103,44 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
         del error
         return False
 
-    def _cause(self, error: grpc.RpcError) -> grpc.RpcError:
-        return error
-
-    def _failure(self, error: Exception) -> Exception:
-        return error
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        return error_from_call(error)
 
     async def _result(self) -> ResultT:
         """The result; reads what is left of the stream first."""
         async for _ in self:
             pass
         return self._fold.finish()
+
+
+class _ResumedStream(AsyncResponseStream[Any, ItemT, ResultT]):
+    """A stream that is opened again when its call fails, as its retries allow."""
+
+    def __init__(
+        self,
+        fold: Fold[Any, ItemT, ResultT],
+        resumption: Resumption[AsyncResponses[Any]],
+        transport: AsyncTransport,
+    ) -> None:
+        super().__init__(resumption.open(), fold, transport)
+        self._resumption = resumption
+
+    async def _recover(self, error: grpc.RpcError) -> bool:
+        if self._cancelled:
+            return False
+        pause = self._resumption.pause(error)
+        if pause is None:
+            return False
+        await self._transport.sleep(pause)
+        # The first resumption is tried at once; one that found nobody is not repeated before somebody answers.
+        if self._resumption.begun and pause and not await self._transport.connect(self._resumption.patience()):
+            return False
+        if not self._cancelled:
+            self._call = self._resumption.open()
+        return True
+
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        return super()._failure(self._resumption.cause(error))
 
 
 class AsyncTextStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
@@ -119,7 +163,7 @@ class AsyncTextStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
         return (await self._result()).text
 
 
-class AsyncGenerationStream(AsyncTextStream):
+class AsyncGenerationStream(_ResumedStream[Chunk, GenerationSummary], AsyncTextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -129,33 +173,17 @@ class AsyncGenerationStream(AsyncTextStream):
                 print(chunk.text, end="", flush=True)
             print((await stream.summary()).finish_reason)
 
-    A stream that breaks because the server is gone is taken up where it broke, as soon as a server answers: the same
+    A stream that breaks because the server is gone is resumed where it broke, as soon as a server answers: the same
     characters come as if it had never broken. Its timings are then those of the last call.
     """
 
-    def __init__(
-        self,
-        call: AsyncResponses[Any],
-        fold: Fold[Any, Chunk, GenerationSummary],
-        resumption: Resumption[AsyncResponses[Any]],
-    ) -> None:
-        super().__init__(call, fold)
-        self._resumption = resumption
-
-    async def _recover(self, error: grpc.RpcError) -> bool:
-        pause = self._resumption.pause(error)
-        if pause is None or self._cancelled:
-            return False
-        await asyncio.sleep(pause)
-        if not self._cancelled:
-            self._call = self._resumption.again()
-        return True
-
-    def _cause(self, error: grpc.RpcError) -> grpc.RpcError:
-        return self._resumption.cause(error)
+    @property
+    def resumptions(self) -> int:
+        """How often the stream was resumed."""
+        return self._resumption.count
 
 
-class AsyncTranslationStream(AsyncResponseStream[Any, TargetToken, Translation]):
+class AsyncTranslationStream(_ResumedStream[TargetToken, Translation]):
     """A translation, target token by target token.
 
     ::
@@ -193,7 +221,7 @@ class AsyncTranslationStream(AsyncResponseStream[Any, TargetToken, Translation])
 class AsyncSender(Generic[ItemT]):
     """Feeds a request stream from the caller's iterable, and keeps what the iterable raised.
 
-    grpc.aio drains it in a task of its own and reports a failure there only as a cancelled call.
+    A failure ends the request stream, so that the answers to what was sent before still come.
     """
 
     def __init__(self, items: AsyncIterable[ItemT]) -> None:
@@ -210,7 +238,7 @@ class AsyncSender(Generic[ItemT]):
             raise
         except Exception as failure:
             self.failure = failure
-            raise
+            raise StopAsyncIteration from None
 
 
 async def each_of(items: Iterable[ItemT] | AsyncIterable[ItemT]) -> AsyncIterator[ItemT]:
@@ -227,10 +255,16 @@ class AsyncScoreStream(AsyncResponseStream[Any, SentimentScore, int]):
     """The scores of a stream of texts, in the order of the texts."""
 
     def __init__(
-        self, call: AsyncResponses[Any], fold: Fold[Any, SentimentScore, int], sender: AsyncSender[Any]
+        self,
+        call: AsyncResponses[Any],
+        fold: Fold[Any, SentimentScore, int],
+        sender: AsyncSender[Any],
+        transport: AsyncTransport,
     ) -> None:
-        super().__init__(call, fold)
+        super().__init__(call, fold, transport)
         self._sender = sender
 
-    def _failure(self, error: Exception) -> Exception:
-        return self._sender.failure or error
+    def _finish(self) -> None:
+        if self._sender.failure is not None:
+            raise self._sender.failure
+        super()._finish()

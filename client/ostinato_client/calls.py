@@ -61,6 +61,17 @@ class UnaryCall(Generic[ResponseT, ResultT]):
     request: Message
     response: type[ResponseT]
     result: Callable[[ResponseT], ResultT]
+    idempotent: bool = True
+    """Whether the call may be repeated though the server may have served it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationCall:
+    """A call with streams both ways."""
+
+    path: str
+    request: type[Message]
+    response: type[Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +91,25 @@ BatchCall = UnaryCall[sentiment_pb2.ClassifyBatchResponse, list[SentimentScore]]
 HealthCall = UnaryCall[health_pb2.HealthCheckResponse, bool]
 
 
-def generate(request: generation_pb2.GenerateRequest, fold: GenerationFold) -> GenerationCall:
-    """Continues a prompt, or a stream of which `fold` has a part."""
-    return StreamCall(GENERATE, request, generation_pb2.GenerateResponse, fold)
+GENERATE_SESSION_CALL = ConversationCall(
+    GENERATE_SESSION, generation_pb2.GenerateSessionRequest, generation_pb2.GenerateSessionResponse
+)
+CLASSIFY_STREAM_CALL = ConversationCall(
+    CLASSIFY_STREAM, sentiment_pb2.ClassifyStreamRequest, sentiment_pb2.ClassifyStreamResponse
+)
+CLASSIFY_INCREMENTAL_CALL = ConversationCall(
+    CLASSIFY_INCREMENTAL, sentiment_pb2.ClassifyIncrementalRequest, sentiment_pb2.ClassifyIncrementalResponse
+)
 
 
-def translate(request: translation_pb2.TranslateRequest) -> TranslationCall:
+def generate(fold: GenerationFold) -> GenerationCall:
+    """Continues a prompt, after the part of the stream that `fold` has."""
+    return StreamCall(GENERATE, fold.request(), generation_pb2.GenerateResponse, fold)
+
+
+def translate(request: translation_pb2.TranslateRequest, fold: TranslationFold) -> TranslationCall:
     """Translates a sentence."""
-    return StreamCall(TRANSLATE, request, translation_pb2.TranslateResponse, TranslationFold())
+    return StreamCall(TRANSLATE, request, translation_pb2.TranslateResponse, fold)
 
 
 def classify(text: str, *, model: str, version: int | None, trace: bool) -> ScoreCall:
@@ -100,6 +122,7 @@ def classify(text: str, *, model: str, version: int | None, trace: bool) -> Scor
 
 def classify_batch(texts: Sequence[str], *, model: str, version: int | None, trace: bool) -> BatchCall:
     """Scores several texts at once."""
+    texts = requests.text_list("texts", texts)
     request = requests.classify_batch_request(texts, model=model, version=version, trace=trace)
     return UnaryCall(
         CLASSIFY_BATCH, request, sentiment_pb2.ClassifyBatchResponse, lambda response: scores_from(texts, response)
@@ -140,6 +163,7 @@ def load_model(name: str, version: int | None) -> UnaryCall[models_pb2.LoadModel
         request,
         models_pb2.LoadModelResponse,
         lambda response: [model_from(each) for each in response.models],
+        idempotent=False,
     )
 
 
@@ -151,6 +175,7 @@ def unload_model(name: str, version: int | None) -> UnaryCall[models_pb2.UnloadM
         request,
         models_pb2.UnloadModelResponse,
         lambda response: [model_from(each) for each in response.models],
+        idempotent=False,
     )
 
 

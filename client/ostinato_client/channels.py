@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
-from typing import TypeAlias
+from numbers import Real
+from typing import Literal, TypeAlias, get_args
+from urllib.parse import unquote
+
+from ostinato_client.errors import FieldViolation, InvalidRequest
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_RETRIES = 3
 MAX_RETRIES = 4
 """gRPC caps a call at five attempts (gRFC A6)."""
 
-SERVICES = (
-    "ostinato.v1.GenerationService",
-    "ostinato.v1.SentimentService",
-    "ostinato.v1.TranslationService",
-    "ostinato.v1.ModelService",
-    "grpc.health.v1.Health",
+DEFAULT_KEEPALIVE_SECONDS = 60.0
+"""Above the interval that a server allows by default (``--min-ping-interval``)."""
+
+MAX_TIMEOUT_SECONDS = 1e9
+"""Longer times are none: gRPC's clock overflows from 7e9 on, and the call would end at once."""
+
+CONVERSATIONS = (
+    ("ostinato.v1.GenerationService", "GenerateSession"),
+    ("ostinato.v1.SentimentService", "ClassifyStream"),
+    ("ostinato.v1.SentimentService", "ClassifyIncremental"),
 )
+"""Calls with streams both ways, which gRPC itself retries: it alone still has what was sent."""
 
 CLIENT_ID_KEY = "ostinato-client-id"
 MAX_CLIENT_ID_CHARACTERS = 128
@@ -25,25 +35,31 @@ MAX_CLIENT_ID_CHARACTERS = 128
 AUTHORIZATION_KEY = "authorization"
 MAX_TOKEN_CHARACTERS = 4096
 
+LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+
+BalanceName: TypeAlias = Literal["pick_first", "round_robin"]
+"""How calls are spread over the addresses of a target, by gRPC's own names."""
+
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 ChannelOptions = list[tuple[str, str | int]]
 
 
-def service_config(retries: int) -> str:
-    """The service config that lets gRPC retry what never reached a model.
+def service_config(retries: int, balance: BalanceName = "pick_first") -> str:
+    """The service config that lets gRPC retry calls with streams both ways.
 
-    gRPC itself retries a call that ended UNAVAILABLE before its first message, with exponential backoff and jitter; a
-    token bucket shared by the channel stops retries while most calls fail. Once a stream has brought a message it is
-    never repeated.
+    gRPC retries such a call if it ended UNAVAILABLE before its first message, with exponential backoff and jitter; a
+    token bucket shared by the channel stops retries while most calls fail. All other calls are retried by
+    :class:`~ostinato_client.retries.Retries`.
 
     Args:
         retries: Attempts after the first.
+        balance: How calls are spread over the addresses of the target.
     """
-    config: dict[str, object] = {}
+    config: dict[str, object] = {"loadBalancingConfig": [{balance: {}}]}
     if retries:
         config["methodConfig"] = [
             {
-                "name": [{"service": service} for service in SERVICES],
+                "name": [{"service": service, "method": method} for service, method in CONVERSATIONS],
                 "retryPolicy": {
                     "maxAttempts": retries + 1,
                     "initialBackoff": "0.1s",
@@ -57,21 +73,26 @@ def service_config(retries: int) -> str:
     return json.dumps(config, separators=(",", ":"))
 
 
-def channel_options(*, retries: int, keepalive_seconds: float | None) -> ChannelOptions:
-    """The channel's options.
+def channel_options(
+    target: str, *, retries: int, keepalive_seconds: float | None, balance: BalanceName = "pick_first"
+) -> ChannelOptions:
+    """The options of a channel to a target.
 
     Raises:
-        ValueError: ``retries`` or ``keepalive_seconds`` is out of its range.
+        ValueError: ``retries`` or ``keepalive_seconds`` is out of its range, or ``balance`` is unknown.
     """
+    if balance not in get_args(BalanceName):
+        raise ValueError(f"balance must be pick_first or round_robin (got {balance!r})")
     if not 0 <= retries <= MAX_RETRIES:
         raise ValueError(f"retries must be from 0 to {MAX_RETRIES} (got {retries})")
     options: ChannelOptions = [
-        ("grpc.service_config", service_config(retries)),
+        ("grpc.service_config", service_config(retries, balance)),
         ("grpc.enable_retries", int(retries > 0)),
         # A server that restarts is found again in a fraction of a second, not after gRPC's 20.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        *proxy_options(target),
     ]
     if keepalive_seconds is not None:
         if not keepalive_seconds > 0:
@@ -82,6 +103,48 @@ def channel_options(*, retries: int, keepalive_seconds: float | None) -> Channel
             ("grpc.http2.max_pings_without_data", 0),
         ]
     return options
+
+
+def proxy_options(target: str) -> ChannelOptions:
+    """The option that keeps a channel to this machine from a proxy; none for other targets.
+
+    gRPC connects through the proxy that ``grpc_proxy``, ``https_proxy`` or ``http_proxy`` names, loopback included; it
+    heeds ``no_grpc_proxy`` and ``no_proxy``.
+    """
+    return [("grpc.enable_http_proxy", 0)] if is_this_machine(target) else []
+
+
+def is_this_machine(target: str) -> bool:
+    """Whether every address of a gRPC target is on loopback, or is a Unix socket."""
+    scheme, colon, rest = target.partition(":")
+    scheme = scheme.lower()
+    if colon and scheme in ("unix", "unix-abstract", "vsock"):
+        return True
+    if colon and scheme in ("dns", "ipv4", "ipv6"):
+        if rest.startswith("//"):  # an authority, which for dns is the name server
+            rest = rest[2:].partition("/")[2]
+        target = rest.removeprefix("/")
+    return all(is_loopback(host_of(address)) for address in unquote(target).split(","))
+
+
+def host_of(address: str) -> str:
+    """The host of ``host``, ``host:port``, ``[v6]``, ``[v6]:port`` or a bare IPv6 address."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address if address.count(":") > 1 else address.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is this machine over loopback."""
+    name = host.lower().removesuffix(".")
+    if name in LOOPBACK_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped.is_loopback or mapped.is_unspecified
 
 
 def call_metadata(client_id: str | None, token: str | None = None) -> Metadata:
@@ -129,17 +192,44 @@ def refuse_open_token(token: str | None, *, encrypted: bool, allowed: bool) -> N
         )
 
 
+def check_timeout(timeout: float) -> None:
+    """Checks the timeout that a client is made with.
+
+    Raises:
+        ValueError: It is not a number above 0.
+    """
+    try:
+        deadline(timeout, timeout)
+    except InvalidRequest as error:
+        raise ValueError(error.message) from None
+
+
 def deadline(timeout: float | None, default: float) -> float | None:
-    """Seconds to allow a call, in gRPC's terms, where None means for ever.
+    """Seconds to allow a call, in gRPC's terms, where None means no deadline.
 
     Args:
-        timeout: The call's own; None takes the client's, infinity means none.
+        timeout: The call's own; None takes the client's. Infinity and more than ``MAX_TIMEOUT_SECONDS`` mean none.
         default: The client's.
 
     Raises:
-        ValueError: The time is not above 0.
+        InvalidRequest: The time is not a number above 0.
     """
     seconds = default if timeout is None else timeout
-    if not seconds > 0:
-        raise ValueError(f"timeout must be above 0 seconds (got {seconds})")
-    return None if math.isinf(seconds) else seconds
+    if not isinstance(seconds, Real) or not float(seconds) > 0:
+        raise _invalid_timeout(f"must be above 0 seconds (got {seconds!r})")
+    return None if seconds >= MAX_TIMEOUT_SECONDS else float(seconds)
+
+
+def wait_limit(timeout: float) -> float:
+    """Seconds to wait for a server; infinity for no limit.
+
+    Raises:
+        InvalidRequest: The time is not a number, or below 0.
+    """
+    if not isinstance(timeout, Real) or not float(timeout) >= 0:
+        raise _invalid_timeout(f"must not be below 0 seconds (got {timeout!r})")
+    return math.inf if timeout >= MAX_TIMEOUT_SECONDS else float(timeout)
+
+
+def _invalid_timeout(description: str) -> InvalidRequest:
+    return InvalidRequest(f"timeout {description}", violations=(FieldViolation("timeout", description),))

@@ -5,21 +5,21 @@ Catch the branch that you can do something about::
     try:
         print(client.classify("a fine film").sentiment)
     except ostinato_client.Overloaded as error:
-        time.sleep(error.retry_after_seconds or 1.0)
+        print(f"try again in {error.retry_after_seconds:g} s")
 
 The tree::
 
     OstinatoError
-     ├─ InvalidRequest        a field is out of its limits; the request will never work as it is
+     ├─ InvalidRequest        a field or the message is out of its limits; the request will never work as it is
      ├─ ModelNotFound         the server has no such model or version
      ├─ Unauthenticated       the server wants a token, or another one
      ├─ PermissionDenied      the token's role does not go that far, or the server allows it to nobody
-     ├─ Refused               the server will not do it: the model's bundle is not sound
-     ├─ Overloaded            the queue is full, or this caller has its share; says when to come back
+     ├─ Refused               the server will not do it: the model's bundle is not sound or too large
+     ├─ Overloaded            the server or this caller is at its limit until the deadline; says when to come back
      ├─ Unavailable           the server is draining, or not ready
      │   └─ ConnectionFailed  nobody answers, or the connection broke
      ├─ DeadlineExceeded      the time allowed for the call ran out
-     ├─ Cancelled             the call was cancelled, by ``cancel()`` or by the server
+     ├─ Cancelled             the call was cancelled: by ``cancel()``, by closing the client, or by the server
      └─ ServerError           the server failed, or broke its own contract
 """
 
@@ -102,14 +102,16 @@ class PermissionDenied(OstinatoError):
 
 
 class Refused(OstinatoError):
-    """The server will not do it: the model's bundle is not sound, or nothing is there to unload."""
+    """The server will not do it: a bundle is not sound or too large, nothing is there to unload, or another limit."""
 
 
 class Overloaded(OstinatoError):
-    """The server's queue is full, or this caller has as many calls under way as it may; refused at once.
+    """The server's queue is full, or this caller has as many calls under way as it may.
+
+    The client has waited as the server asked; the next wait would pass the deadline.
 
     Attributes:
-        retry_after_seconds: When to come back, by the server's estimate; None where it gave none.
+        retry_after_seconds: When to come back, by the server's estimate.
     """
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None, reason: str = "") -> None:
@@ -130,7 +132,7 @@ class DeadlineExceeded(OstinatoError):
 
 
 class Cancelled(OstinatoError):
-    """The call was cancelled, by ``cancel()`` here or by the server."""
+    """The call was cancelled: by ``cancel()`` or by closing the client here, or by the server."""
 
 
 class ServerError(OstinatoError):

@@ -92,12 +92,13 @@ class GenerationFold(TextFold):
 
     @property
     def resumable(self) -> bool:
-        """Whether the server has told what it takes to go on."""
+        """Whether the server has sent what it takes to continue."""
         return self._origin is not None
 
-    def resumption(self) -> generation_pb2.GenerateRequest:
-        """The request that takes the stream up after what has come."""
-        assert self._origin is not None  # noqa: S101 (only a resumable stream is taken up)
+    def request(self) -> generation_pb2.GenerateRequest:
+        """The request that continues after what has come."""
+        if self._origin is None:
+            return self._request
         request = generation_pb2.GenerateRequest()
         request.CopyFrom(self._request)
         request.version, request.sampling.seed = self._origin.version, self._origin.seed

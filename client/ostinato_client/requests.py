@@ -6,7 +6,8 @@ number over its field's size, a text that is not Unicode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
@@ -125,7 +126,7 @@ def translate_request(
         version=_count("version", version),
         text=_text("text", text),
         beam_size=_count("beam_size", beam_size),
-        length_penalty=length_penalty,
+        length_penalty=_number("length_penalty", length_penalty),
         max_tokens=_count("max_tokens", max_tokens),
         include_attention=attention,
         priority=_priority(priority),
@@ -151,12 +152,10 @@ def classify_batch_request(
     Raises:
         InvalidRequest: A value that its field cannot hold, or one text where several belong.
     """
-    if isinstance(texts, str):
-        raise _invalid("texts", "must be a list of texts (got one text)")
     return sentiment_pb2.ClassifyBatchRequest(
         model=_text("model", model),
         version=_count("version", version),
-        texts=[_text(f"texts[{index}]", text) for index, text in enumerate(texts)],
+        texts=text_list("texts", texts),
         include_trace=trace,
     )
 
@@ -172,7 +171,7 @@ def classify_stream_request(
     return sentiment_pb2.ClassifyStreamRequest(
         model=_text("model", model),
         version=_count("version", version),
-        text=_text("text", text),
+        text=_text(f"texts[{index}]", text),
         include_trace=trace,
         request_id=str(index),
     )
@@ -225,18 +224,17 @@ def _sampling(
     field: str, temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
 ) -> generation_pb2.SamplingParameters:
     return generation_pb2.SamplingParameters(
-        temperature=temperature,
+        temperature=_number(f"{field}.temperature", temperature),
         top_k=_count(f"{field}.top_k", top_k),
-        top_p=top_p,
+        top_p=_number(f"{field}.top_p", top_p),
         seed=_count(f"{field}.seed", seed, MAX_UINT64),
     )
 
 
 def _stopping(field: str, max_tokens: int | None, stop: Sequence[str]) -> generation_pb2.StoppingParameters:
-    stops = (stop,) if isinstance(stop, str) else stop
     return generation_pb2.StoppingParameters(
         max_tokens=_count(f"{field}.max_tokens", max_tokens),
-        stop=[_text(f"{field}.stop[{index}]", each) for index, each in enumerate(stops)],
+        stop=text_list(f"{field}.stop", (stop,) if isinstance(stop, str) else stop),
     )
 
 
@@ -247,12 +245,56 @@ def _priority(name: PriorityName | None) -> generation_pb2.Priority.ValueType:
 
 
 def _count(field: str, value: int | None, largest: int = MAX_UINT32) -> int | None:
-    if value is not None and not 0 <= value <= largest:
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise _invalid(field, f"must be a whole number (got {_shown(value)})") from None
+    if not 0 <= number <= largest:
         raise _invalid(field, f"must be from 0 to {largest} (got {value})")
-    return value
+    return number
 
 
-def _text(field: str, value: str) -> str:
+def _number(field: str, value: float | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise _invalid(field, f"must be a number (got {_shown(value)})") from None
+
+
+def _shown(value: object) -> str:
+    """A value that has the wrong type, short enough for an error: ``nan, a float``."""
+    text = repr(value)
+    name = type(value).__name__
+    return text if value is None else f"{text if len(text) <= 40 else text[:39] + '…'}, of type {name}"
+
+
+def text_list(field: str, values: Iterable[str], first: int = 0) -> list[str]:
+    """Several texts, each of them checked; an error names the index, counted from ``first``.
+
+    Raises:
+        InvalidRequest: It is one text or not iterable, or an item of it is not a text.
+    """
+    check_several(field, values)
+    return [_text(f"{field}[{index}]", value) for index, value in enumerate(values, first)]
+
+
+def check_several(field: str, values: object) -> None:
+    """Checks that a value can hold several texts.
+
+    Raises:
+        InvalidRequest: It is one text, or not iterable.
+    """
+    if isinstance(values, str | bytes):
+        raise _invalid(field, "must be a list of texts (got one text)")
+    if not isinstance(values, Iterable | AsyncIterable):
+        raise _invalid(field, f"must be a list of texts (got {_shown(values)})")
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _invalid(field, f"must be a text (got {_shown(value)})")
     try:
         value.encode()
     except UnicodeEncodeError as error:

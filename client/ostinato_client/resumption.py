@@ -1,75 +1,85 @@
-"""When and how often a broken stream is taken up: the policy that both clients share; they do the waiting."""
+"""The calls of one stream: the first, and those that follow when it breaks."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 
-from ostinato.v1 import generation_pb2
-from ostinato_client.generation import GenerationFold
-
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
+from ostinato_client.retries import Retries
 
 CallT = TypeVar("CallT")
 
 
+class Progress(Protocol):
+    """How far a stream has come."""
+
+    @property
+    def position(self) -> int:
+        """Grows with what the stream brings; 0 before the first message."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether another call can continue after what has come."""
+
+
 class Resumption(Generic[CallT]):
-    """Takes up one stream again and again, as long as every call brings something.
+    """Opens the call of a stream, and opens it again as its retries allow.
+
+    A stream that has brought nothing is begun again; one that has is resumed, where that is possible.
 
     Args:
-        fold: What the stream has brought.
-        open_call: Makes the call for a request, given the seconds that are left for it; waits for a server.
-        attempts: Calls in a row that may bring nothing; 0 never takes a stream up.
-        end: When the stream must be done, on `clock`; None for no deadline.
-        clock: Seconds, monotonic.
+        progress: How far the stream has come.
+        open_call: Makes the call that comes next, given the seconds that are left for it.
+        retries: Decides whether and when.
+        resume: Whether a stream that has brought something may be resumed.
+
+    Attributes:
+        count: How often a stream that had brought something was resumed.
     """
 
     def __init__(
         self,
-        fold: GenerationFold,
-        open_call: Callable[[generation_pb2.GenerateRequest, float | None], CallT],
-        attempts: int,
-        end: float | None,
-        clock: Callable[[], float] = time.monotonic,
+        progress: Progress,
+        open_call: Callable[[float | None], CallT],
+        retries: Retries,
+        *,
+        resume: bool = True,
     ) -> None:
-        self._fold = fold
+        self._progress = progress
         self._open_call = open_call
-        self._attempts = attempts
-        self._end = end
-        self._clock = clock
-        self._fruitless = 0
+        self._retries = retries
+        self._resume = resume
         self._position = 0
-        self._failure: grpc.RpcError | None = None
+        self.count = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether the stream has brought something."""
+        return self._progress.position > 0
+
+    def open(self) -> CallT:
+        """The call that comes next."""
+        return self._open_call(self._retries.left())
 
     def pause(self, error: grpc.RpcError) -> float | None:
         """Seconds to wait before the next call; None when the stream has failed for good."""
-        if _code(error) is not grpc.StatusCode.UNAVAILABLE or not self._fold.resumable:
+        position = self._progress.position
+        if position and not (self._resume and self._progress.resumable):
             return None
-        if self._fold.position > self._position:
-            self._position, self._fruitless = self._fold.position, 0
-        if self._fruitless >= self._attempts:
-            return None
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**self._fruitless) if self._fruitless else 0.0
-        if self._end is not None and self._clock() + pause >= self._end:
-            return None
-        self._fruitless += 1
-        self._failure = error
+        progressed = position > self._position
+        if progressed:
+            self._position = position
+            self._retries.progressed()
+        pause = self._retries.pause(error, begun=self.begun)
+        self.count += progressed and pause is not None
         return pause
 
-    def again(self) -> CallT:
-        """The call that goes on where the stream broke."""
-        request = self._fold.resumption()
-        return self._open_call(request, None if self._end is None else max(0.001, self._end - self._clock()))
+    def patience(self) -> float:
+        """Seconds that may be waited for a server to connect to."""
+        return self._retries.patience()
 
     def cause(self, error: grpc.RpcError) -> grpc.RpcError:
-        """The error to tell: a deadline that ran out while no server answered hides what broke the stream."""
-        waited = self._fold.position == self._position and _code(error) is grpc.StatusCode.DEADLINE_EXCEEDED
-        return self._failure if waited and self._failure is not None else error
-
-
-def _code(error: grpc.RpcError) -> grpc.StatusCode | None:
-    return error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
+        """The error to raise."""
+        return error if self._progress.position > self._position else self._retries.cause(error)

@@ -121,6 +121,7 @@ class TypingFold:
         Raises:
             InvalidRequest: A text that a message cannot hold.
         """
+        (text,) = requests.text_list("texts", [text], first=self._changes)
         kept = _common_length(self._text, text)
         first = not self._changes
         request = requests.classify_incremental_request(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
 from ostinato_client import requests
+from ostinato_client.errors import Cancelled
 from ostinato_client.generation import TextFold
 from ostinato_client.streams import Responses, TextStream
+from ostinato_client.transport import Transport
 
 CLOSING_SECONDS = 1.0
 """How long a session that is closed waits for the server's word; then the call is cancelled."""
@@ -21,6 +23,9 @@ class SessionCall(Responses[GenerateSessionResponse], Protocol):
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Has something called at the call's end; false when it has ended."""
+
+    def is_active(self) -> bool:
+        """Whether the call has not ended."""
 
 
 class Turn(TextStream):
@@ -39,6 +44,11 @@ class Turn(TextStream):
         """Whether it was read to its end."""
         return self._ended
 
+    @property
+    def failure(self) -> Exception | None:
+        """What the turn failed with; None while it runs and where it ended well."""
+        return Cancelled("the turn before was cancelled, which ended the session") if self._cancelled else self._error
+
 
 class Session:
     r"""Turns on one text, each going on from the model's state after the one before: nothing is sent or read twice.
@@ -50,17 +60,23 @@ class Session:
             answer = session.send("\nJULIET:", max_chars=200, seed=2).text()
 
     A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
-    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``); any error ends the session. One
-    turn at a time: a session belongs to one thread.
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error ends the session, and
+    ``send`` raises it again. One turn at a time: a session belongs to one thread.
 
     Args:
         open_call: Makes the call for an iterator of messages.
         start: The first of them.
+        transport: What the call is made over.
     """
 
     def __init__(
-        self, open_call: Callable[[Iterator[GenerateSessionRequest]], SessionCall], start: GenerateSessionRequest
+        self,
+        open_call: Callable[[Iterator[GenerateSessionRequest]], SessionCall],
+        start: GenerateSessionRequest,
+        transport: Transport,
     ) -> None:
+        self._transport = transport
+        self._closed = False
         self._outgoing: SimpleQueue[GenerateSessionRequest | None] = SimpleQueue()
         self._outgoing.put(start)
         self._call = open_call(iter(self._outgoing.get, None))
@@ -98,25 +114,23 @@ class Session:
 
         Raises:
             InvalidRequest: A value that its field cannot hold.
+            OstinatoError: The session has ended: what the turn before failed with, or that the session or its client
+                is closed.
             RuntimeError: The turn before has not been read to its end.
         """
-        refuse_overlap(self._turn)
-        self._outgoing.put(
-            requests.session_turn(
-                text,
-                max_chars=max_chars,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                seed=seed,
-                stop=stop,
-            )
+        message = requests.session_turn(
+            text, max_chars=max_chars, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop
         )
-        self._turn = Turn(_TurnResponses(self._call), TextFold())
+        self._transport.check_open()
+        check_ready(self._turn, closed=self._closed)
+        if self._call.is_active():  # else reading the turn raises what ended the session
+            self._outgoing.put(message)
+        self._turn = Turn(_TurnResponses(self._call), TextFold(), self._transport)
         return self._turn
 
     def close(self) -> None:
         """Ends the session; a turn that runs is cancelled."""
+        self._closed = True
         self._outgoing.put(None)
         if self._turn is not None and not self._turn.ended:
             self._call.cancel()
@@ -126,12 +140,29 @@ class Session:
             self._call.cancel()
 
 
-def refuse_overlap(turn: Any) -> None:
-    """Refuses a turn while another one is not over.
+class PreviousTurn(Protocol):
+    """What a session knows of the turn before."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was read to its end."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """What it failed with."""
+
+
+def check_ready(turn: PreviousTurn | None, *, closed: bool) -> None:
+    """Checks that a session can take another turn.
 
     Raises:
-        RuntimeError: It is not.
+        OstinatoError: What ended the session: the turn before failed, or the session is closed.
+        RuntimeError: The turn before has not been read to its end.
     """
+    if turn is not None and turn.failure is not None:
+        raise turn.failure
+    if closed:
+        raise Cancelled("the session is closed; open another one")
     if turn is not None and not turn.ended:
         raise RuntimeError("the turn before must be read to its end first")
 

@@ -28,6 +28,12 @@ from ostinato_client.errors import (
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata in which a server sends its ``google.rpc.Status``."""
 
+REQUEST_ID_KEY = "x-request-id"
+"""Trailing metadata in which a server names the call, however it ended."""
+
+TOO_LARGE = "message larger than max"
+"""What gRPC's own text has of a message over the size limit of the server or of this client."""
+
 Metadata = Iterable[tuple[str, str | bytes]]
 DetailT = TypeVar("DetailT", bound=Message)
 
@@ -56,7 +62,11 @@ def error_from_status(code: grpc.StatusCode, message: str, trailers: Metadata = 
         case grpc.StatusCode.FAILED_PRECONDITION:
             return Refused(message, reason=reason)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return Overloaded(message, retry_after_seconds=retry_after_seconds(details), reason=reason)
+            delay = retry_after_seconds(details)
+            if delay is None:  # a limit that waiting does not change
+                too_large = TOO_LARGE in message
+                return InvalidRequest(message, reason=reason) if too_large else Refused(message, reason=reason)
+            return Overloaded(message, retry_after_seconds=delay, reason=reason)
         case grpc.StatusCode.UNAVAILABLE:
             # A server that refuses says why in the details; the transport, which has none, found nobody to ask.
             return ConnectionFailed(message) if details is None else Unavailable(message, reason=reason)
@@ -72,8 +82,17 @@ def error_from_call(error: grpc.RpcError) -> OstinatoError:
     """The exception that stands for what grpc raised, from either of its two APIs."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return ServerError(str(error) or "the call failed without a status")
-    trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
-    return error_from_status(error.code(), error.details() or "", trailers)
+    return error_from_status(error.code(), error.details() or "", trailing_metadata(error))
+
+
+def trailing_metadata(error: grpc.Call | grpc.aio.AioRpcError) -> list[tuple[str, str | bytes]]:
+    """The trailing metadata of a failed call; empty where none came."""
+    return [(str(key), value) for key, value in error.trailing_metadata() or ()]
+
+
+def is_from_server(trailers: Metadata) -> bool:
+    """Whether an Ostinato server ended the call: it always sends trailing metadata, a reset stream has none."""
+    return any(key in (DETAILS_KEY, REQUEST_ID_KEY) for key, _ in trailers)
 
 
 def rich_status(trailers: Metadata) -> status_pb2.Status | None:

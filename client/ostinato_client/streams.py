@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -15,6 +14,7 @@ from ostinato_client.results import Chunk, GenerationSummary, SentimentScore, Ta
 from ostinato_client.resumption import Resumption
 from ostinato_client.statuses import error_from_call
 from ostinato_client.translation import TranslationFold
+from ostinato_client.transport import Transport
 
 ResponseT_co = TypeVar("ResponseT_co", covariant=True)
 
@@ -36,12 +36,19 @@ class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
     Leaving a ``with`` block, or ``cancel()``, ends the call on the server too.
     """
 
-    def __init__(self, call: Responses[ResponseT], fold: Fold[ResponseT, ItemT, ResultT]) -> None:
+    def __init__(
+        self,
+        call: Responses[ResponseT],
+        fold: Fold[ResponseT, ItemT, ResultT],
+        transport: Transport,
+    ) -> None:
         self._call = call
         self._fold = fold
+        self._transport = transport
         self._arrived: deque[ItemT] = deque()
         self._ended = False
         self._cancelled = False
+        self._error: Exception | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -58,16 +65,31 @@ class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
                 raise StopIteration
             if self._cancelled:
                 raise Cancelled("the stream was cancelled")
+            if self._error is not None:
+                raise self._error
             try:
-                response = next(self._call)
-            except StopIteration:
-                self._ended = True
-            except grpc.RpcError as error:
-                if not self._recover(error):
-                    raise self._failure(error) from None
-            else:
-                self._arrived.extend(self._fold.feed(response))
+                self._read()
+            except Exception as error:
+                self._error = error
+                raise
         return self._arrived.popleft()
+
+    def _read(self) -> None:
+        """Takes what the call brings next, or replaces the call."""
+        try:
+            response = next(self._call)
+        except StopIteration:
+            self._finish()
+        except grpc.RpcError as error:
+            self._transport.check_open()
+            if not self._recover(error):
+                raise self._failure(error) from None
+        else:
+            self._arrived.extend(self._fold.feed(response))
+
+    def _finish(self) -> None:
+        """Notes that the call has ended well."""
+        self._ended = True
 
     def cancel(self) -> None:
         """Ends the call; does nothing once it has ended. Items are no longer given out."""
@@ -91,6 +113,37 @@ class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
         return self._fold.finish()
 
 
+class _ResumedStream(ResponseStream[Any, ItemT, ResultT]):
+    """A stream that is opened again when its call fails, as its retries allow."""
+
+    def __init__(
+        self,
+        fold: Fold[Any, ItemT, ResultT],
+        resumption: Resumption[Responses[Any]],
+        transport: Transport,
+    ) -> None:
+        super().__init__(resumption.open(), fold, transport)
+        self._resumption = resumption
+
+    def _recover(self, error: grpc.RpcError) -> bool:
+        if self._cancelled:
+            return False
+        pause = self._resumption.pause(error)
+        if pause is None:
+            return False
+        self._transport.sleep(pause)
+        # The first resumption is tried at once; one that found nobody is not repeated before somebody answers.
+        if self._resumption.begun and pause and not self._transport.connect(self._resumption.patience()):
+            return False
+        self._call = self._resumption.open()
+        if self._cancelled:  # meanwhile, by another thread
+            self._call.cancel()
+        return True
+
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        return super()._failure(self._resumption.cause(error))
+
+
 class TextStream(ResponseStream[Any, Chunk, GenerationSummary]):
     """A generated text, chunk by chunk."""
 
@@ -112,7 +165,7 @@ class TextStream(ResponseStream[Any, Chunk, GenerationSummary]):
         return self._result().text
 
 
-class GenerationStream(TextStream):
+class GenerationStream(_ResumedStream[Chunk, GenerationSummary], TextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -122,34 +175,17 @@ class GenerationStream(TextStream):
                 print(chunk.text, end="", flush=True)
         print(stream.summary.finish_reason)
 
-    A stream that breaks because the server is gone is taken up where it broke, as soon as a server answers: the same
+    A stream that breaks because the server is gone is resumed where it broke, as soon as a server answers: the same
     characters come as if it had never broken. Its timings are then those of the last call.
     """
 
-    def __init__(
-        self,
-        call: Responses[Any],
-        fold: Fold[Any, Chunk, GenerationSummary],
-        resumption: Resumption[Responses[Any]],
-    ) -> None:
-        super().__init__(call, fold)
-        self._resumption = resumption
-
-    def _recover(self, error: grpc.RpcError) -> bool:
-        pause = self._resumption.pause(error)
-        if pause is None or self._cancelled:
-            return False
-        time.sleep(pause)
-        self._call = self._resumption.again()
-        if self._cancelled:  # meanwhile, by another thread
-            self._call.cancel()
-        return True
-
-    def _failure(self, error: grpc.RpcError) -> Exception:
-        return super()._failure(self._resumption.cause(error))
+    @property
+    def resumptions(self) -> int:
+        """How often the stream was resumed."""
+        return self._resumption.count
 
 
-class TranslationStream(ResponseStream[Any, TargetToken, Translation]):
+class TranslationStream(_ResumedStream[TargetToken, Translation]):
     """A translation, target token by target token.
 
     ::
@@ -187,7 +223,7 @@ class TranslationStream(ResponseStream[Any, TargetToken, Translation]):
 class Sender(Generic[ItemT]):
     """Feeds a request stream from the caller's iterable, and keeps what the iterable raised.
 
-    gRPC drains it in a thread of its own and reports a failure there only as a cancelled call.
+    A failure ends the request stream, so that the answers to what was sent before still come.
     """
 
     def __init__(self, items: Iterable[ItemT]) -> None:
@@ -204,15 +240,19 @@ class Sender(Generic[ItemT]):
             raise
         except Exception as failure:
             self.failure = failure
-            raise
+            raise StopIteration from None
 
 
 class ScoreStream(ResponseStream[Any, SentimentScore, int]):
     """The scores of a stream of texts, in the order of the texts."""
 
-    def __init__(self, call: Responses[Any], fold: Fold[Any, SentimentScore, int], sender: Sender[Any]) -> None:
-        super().__init__(call, fold)
+    def __init__(
+        self, call: Responses[Any], fold: Fold[Any, SentimentScore, int], sender: Sender[Any], transport: Transport
+    ) -> None:
+        super().__init__(call, fold, transport)
         self._sender = sender
 
-    def _failure(self, error: grpc.RpcError) -> Exception:
-        return self._sender.failure or super()._failure(error)
+    def _finish(self) -> None:
+        if self._sender.failure is not None:
+            raise self._sender.failure
+        super()._finish()

@@ -37,6 +37,16 @@ class TranslationFold:
                 return ()
 
     @property
+    def position(self) -> int:
+        """Messages received, as far as they tell something."""
+        return len(self._tokens) + (self._source is not None)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether another call can continue after what has come: a translation cannot."""
+        return False
+
+    @property
     def source_tokens(self) -> tuple[str, ...]:
         """The source as the model reads it; empty until the stream's first message."""
         return tuple(self._source.tokens) if self._source is not None else ()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import Command, ServerProcess
+from tests.e2e.conftest import OSTINATO, Command, ServerProcess
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,51 @@ def test_a_token_is_not_sent_in_plain_text(ostinato: Command, tmp_path: Path) ->
     done = ostinato("bench", "generate", "--duration", "0.1", "--token-file", str(token))
     assert done.returncode == 1
     assert "a token is sent over TLS only" in done.stderr
+
+
+ENVOY = Path(sys.executable).with_name("envoy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--replicas", "3", "--via", "round-robin", "--event", "kill"),
+        ("--replicas", "1", "--via", "pick-first", "--event", "kill"),
+        ("--replicas", "2", "--via", "pick-first", "--event", "drain", "--grace", "0.01"),
+        ("--replicas", "2", "--via", "round-robin", "--event", "roll", "--grace", "0.01", "--processes", "2"),
+        pytest.param(
+            ("--replicas", "3", "--via", "envoy", "--event", "kill"),
+            marks=pytest.mark.skipif(not ENVOY.exists(), reason="needs Envoy: the dev extra brings it"),
+        ),
+    ],
+    ids=lambda flags: "-".join(flags[1:6:2]),
+)
+def test_failover_loses_no_stream_and_changes_no_character(
+    ostinato: Command, repository: Path, flags: tuple[str, ...]
+) -> None:
+    load = ("--repository", str(repository), "--streams", "8", "--max-tokens", "400")
+    done = ostinato("bench", "failover", *load, *flags, "--json", "--", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["wrong_characters"], report["errors"], report["reasons"]) == (0, 0, {})
+    assert (report["streams"], report["characters"]) == (8, 3200)
+    assert report["longest_silence_seconds"] > 0
+    assert report["settings"]["serve_flags"] == ["--threads", "1"]
+
+
+def test_failover_ends_its_servers_when_it_is_ended(environment: dict[str, str], repository: Path) -> None:
+    command = (*OSTINATO, "bench", "failover", "--repository", str(repository), "--max-tokens", "4000")
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        while len(servers := children(process.pid)) < 3:
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert not [pid for pid in servers if Path(f"/proc/{pid}").exists()]
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -19,6 +19,7 @@ from tests.integration.test_kserve import request as infer_request
 
 from ostinato.v1 import generation_pb2 as pb
 from ostinato.v1 import sentiment_pb2
+from ostinato_client import AsyncClient, Client, InvalidRequest
 from ostinato_client.errors import Overloaded
 from ostinato_client.statuses import error_from_call
 
@@ -41,6 +42,32 @@ def test_a_message_over_the_limit_is_refused_and_the_connection_goes_on(reposito
             with pytest.raises(grpc.RpcError) as caught:
                 fold(call)
             assert caught.value.code() == code
+
+
+def test_a_message_over_the_limit_is_an_invalid_request_and_is_sent_once(repository: Path) -> None:
+    with serving(repository, max_message_bytes=1024) as server, Client(server.address) as client:
+        for call in (lambda: client.classify("x" * 2000), lambda: client.generate("x" * 2000).text()):
+            with pytest.raises(InvalidRequest, match="larger than max"):
+                call()
+        assert client.classify("fine").text == "fine"
+
+
+async def test_a_message_over_the_limit_is_an_invalid_request_awaited(repository: Path) -> None:
+    with serving(repository, max_message_bytes=1024) as server:
+        async with AsyncClient(server.address) as client:
+            with pytest.raises(InvalidRequest, match="larger than max"):
+                await client.classify("x" * 2000)
+            with pytest.raises(InvalidRequest, match="larger than max"):
+                await client.generate("x" * 2000).text()
+
+
+def test_a_timeout_longer_than_grpc_can_count_ends_no_call(server: RunningServer) -> None:
+    with Client(server.address, timeout=1e10) as client:
+        assert client.classify("fine").text == "fine"
+        assert len(client.generate("The cat", max_chars=5, timeout=7.5e9).text()) == 5
+        client.wait_until_ready(1e12)
+        with client.session(timeout=1e10) as session:
+            assert len(session.send("The cat", max_chars=5).text()) == 5
 
 
 def test_a_caller_over_its_limit_is_refused_until_one_of_its_calls_has_ended(repository: Path) -> None:

@@ -19,6 +19,7 @@ from ostinato.v1 import (
     translation_pb2_grpc,
 )
 from ostinato_bench.peers.http import Pool
+from ostinato_client.channels import proxy_options
 
 PROMPT = "ROMEO:"
 TEMPERATURE = 0.8
@@ -45,7 +46,7 @@ class OstinatoCaller:
     """
 
     def __init__(self, target: str) -> None:
-        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.enable_retries", 0)])
+        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.enable_retries", 0), *proxy_options(target)])
         self._generation: Any = generation_pb2_grpc.GenerationServiceStub(self._channel)
         self._sentiment: Any = sentiment_pb2_grpc.SentimentServiceStub(self._channel)
         self._translation: Any = translation_pb2_grpc.TranslationServiceStub(self._channel)
@@ -98,7 +99,7 @@ class OpenInferenceCaller:
         self._messages = messages
         self._wrapped = wrapped
         self._text_shape = text_shape
-        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.enable_retries", 0)])
+        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.enable_retries", 0), *proxy_options(target)])
         service = "/inference.GRPCInferenceService/"
         self._stream = self._channel.stream_stream(
             service + "ModelStreamInfer",

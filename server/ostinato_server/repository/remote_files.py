@@ -178,7 +178,7 @@ def _open_store(url: RemoteUrl) -> Any:
     try:
         import fsspec
 
-        options = _OPTIONS[url.scheme]() if url.scheme in _OPTIONS else {}
+        options = _OPTIONS[url.scheme](url) if url.scheme in _OPTIONS else {}
         store = fsspec.filesystem(url.scheme, use_listings_cache=False, skip_instance_cache=True, **options)
     except ImportError as error:
         missing = error.name or "a library"
@@ -188,13 +188,16 @@ def _open_store(url: RemoteUrl) -> Any:
     return store
 
 
-def _web_options() -> dict[str, Any]:
+def _web_options(url: RemoteUrl) -> dict[str, Any]:
     import aiohttp
 
-    return {"client_kwargs": {"timeout": aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)}}
+    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+    # The environment names proxies (http_proxy, https_proxy, no_proxy); none of them is for this machine.
+    return {"client_kwargs": {"timeout": timeout, "trust_env": not url.on_this_machine}}
 
 
-def _s3_options() -> dict[str, Any]:
+def _s3_options(_: RemoteUrl) -> dict[str, Any]:
+    # botocore reads the proxies of the environment by itself.
     # A second try, since S3 asks for one when it is busy; both together may take as long as one elsewhere.
     return {
         "config_kwargs": {
@@ -205,11 +208,11 @@ def _s3_options() -> dict[str, Any]:
     }
 
 
-def _gcs_options() -> dict[str, Any]:
-    return {"requests_timeout": READ_SECONDS}
+def _gcs_options(_: RemoteUrl) -> dict[str, Any]:
+    return {"requests_timeout": READ_SECONDS, "session_kwargs": {"trust_env": True}}
 
 
-_OPTIONS: Mapping[str, Callable[[], dict[str, Any]]] = {
+_OPTIONS: Mapping[str, Callable[[RemoteUrl], dict[str, Any]]] = {
     "http": _web_options,
     "https": _web_options,
     "s3": _s3_options,

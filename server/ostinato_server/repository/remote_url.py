@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from ostinato_server.errors import StartupError
 
@@ -50,6 +52,17 @@ class RemoteUrl:
         if scheme not in ("http", "https") and _SECRET.search(text):
             raise StartupError(f"repository {shown}: credentials belong into the environment, not into the address")
         return cls(scheme, f"{scheme}://{rest}")
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the host of a web address is this machine, over loopback."""
+        host = (urlsplit(self.full).hostname or "").removesuffix(".")
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         return without_credentials(self.full)

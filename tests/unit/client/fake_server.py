@@ -193,6 +193,17 @@ def end_at_a_turn(requests: Iterator[Any], _: Any) -> Iterator[Any]:
     return iter(())
 
 
+class FakeHealth(HealthServicer):
+    """Health whose `watch` a test may replace."""
+
+    def __init__(self) -> None:
+        super().__init__(experimental_non_blocking=False)
+        self.watch: Handler = super().Watch
+
+    def Watch(self, request: Any, context: Any, send_response_callback: Any = None) -> Any:  # noqa: N802
+        return self.watch(request, context)
+
+
 class FakeServer(
     generation_pb2_grpc.GenerationServiceServicer,
     sentiment_pb2_grpc.SentimentServiceServicer,
@@ -226,7 +237,7 @@ class FakeServer(
         self.list_repository: Handler = list_repository
         self.load_model: Handler = load_model
         self.unload_model: Handler = lambda _, __: models_pb2.UnloadModelResponse()
-        self.health = HealthServicer()
+        self.health = FakeHealth()
         self._server = grpc.server(ThreadPoolExecutor(16))
         generation_pb2_grpc.add_GenerationServiceServicer_to_server(self, self._server)
         sentiment_pb2_grpc.add_SentimentServiceServicer_to_server(self, self._server)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
 from ostinato_client import FinishReason, InvalidRequest, Sentiment, ServerError, calls, requests
-from ostinato_client.channels import SERVICES, channel_options, deadline, service_config
+from ostinato_client.channels import CONVERSATIONS, channel_options, check_timeout, deadline, service_config, wait_limit
 from ostinato_client.generation import GenerationFold, finish_reason_from
 from ostinato_client.requests import MAX_UINT32, MAX_UINT64
 from ostinato_client.sentiment import SentimentFold, TypingFold, score_from
@@ -125,7 +125,13 @@ def test_every_path_is_in_the_contract() -> None:
     used |= {calls.LIST_MODELS, calls.GET_MODEL, calls.LIST_REPOSITORY, calls.LOAD_MODEL, calls.UNLOAD_MODEL}
     used |= {calls.GENERATE_SESSION, calls.CLASSIFY_INCREMENTAL}
     assert used == contract
-    assert {service.full_name for service in services} == set(SERVICES) - {"grpc.health.v1.Health"}
+    conversations = {
+        (service.full_name, method.name)
+        for service in services
+        for method in service.methods
+        if method.client_streaming
+    }
+    assert conversations == set(CONVERSATIONS)
 
 
 def test_the_service_config_retries_unavailable_with_a_throttle() -> None:
@@ -134,20 +140,41 @@ def test_the_service_config_retries_unavailable_with_a_throttle() -> None:
     assert method["retryPolicy"]["maxAttempts"] == 4
     assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert config["retryThrottling"] == {"maxTokens": 10, "tokenRatio": 0.1}
-    assert json.loads(service_config(0)) == {}
+    assert json.loads(service_config(0)) == {"loadBalancingConfig": [{"pick_first": {}}]}
+    assert json.loads(service_config(0, "round_robin")) == {"loadBalancingConfig": [{"round_robin": {}}]}
 
 
-def test_keepalive_is_off_unless_asked_for() -> None:
-    assert "grpc.keepalive_time_ms" not in dict(channel_options(retries=0, keepalive_seconds=None))
-    assert dict(channel_options(retries=0, keepalive_seconds=2.5))["grpc.keepalive_time_ms"] == 2500
+def test_keepalive_pings_as_often_as_asked() -> None:
+    assert "grpc.keepalive_time_ms" not in dict(channel_options("a:1", retries=0, keepalive_seconds=None))
+    assert dict(channel_options("a:1", retries=0, keepalive_seconds=2.5))["grpc.keepalive_time_ms"] == 2500
 
 
 def test_a_deadline_is_the_calls_own_or_the_clients() -> None:
     assert deadline(None, 60.0) == 60.0
     assert deadline(2.0, 60.0) == 2.0
     assert deadline(math.inf, 60.0) is None
-    with pytest.raises(ValueError, match="above 0"):
-        deadline(-1.0, 60.0)
+
+
+@pytest.mark.parametrize("seconds", [1e9, 7.5e9, 1e10, 1e12, 1e300, math.inf])
+def test_a_timeout_longer_than_grpc_can_count_is_none(seconds: float) -> None:
+    assert deadline(seconds, 60.0) is None
+    assert deadline(None, seconds) is None
+    assert wait_limit(seconds) == math.inf
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, -math.inf, math.nan, "5", True * 0])
+def test_a_timeout_that_is_not_a_number_above_0_is_an_invalid_request(seconds: float) -> None:
+    with pytest.raises(InvalidRequest, match="timeout must be above 0 seconds") as caught:
+        deadline(seconds, 60.0)
+    assert caught.value.violations[0].field == "timeout"
+    with pytest.raises(ValueError, match="timeout must be above 0 seconds"):
+        check_timeout(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, None])
+def test_a_wait_for_less_than_no_time_is_an_invalid_request(seconds: float) -> None:
+    with pytest.raises(InvalidRequest, match="timeout must not be below 0"):
+        wait_limit(seconds)
 
 
 @given(st.lists(st.text("ab", max_size=6), min_size=1), st.data())

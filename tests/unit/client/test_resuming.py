@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -10,11 +12,30 @@ import pytest
 from tests.unit.client.fake_server import FakeServer, generated, generation_end, refuse, retry_after
 
 from ostinato.v1 import generation_pb2 as pb
-from ostinato_client import AsyncClient, Client, DeadlineExceeded, InvalidRequest, OstinatoError, Unavailable
-from ostinato_client.generation import GenerationFold
-from ostinato_client.resumption import Resumption
+from ostinato.v1 import translation_pb2
+from ostinato_client import (
+    AsyncClient,
+    Client,
+    DeadlineExceeded,
+    InvalidRequest,
+    OstinatoError,
+    Overloaded,
+    ServerError,
+    Unavailable,
+    aio,
+    retries,
+)
+from ostinato_client import client as client_module
 
 TEXT = "abcdefgh"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long they are, test_retries.py looks at."""
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(client_module, "WATCH_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(aio, "WATCH_PAUSE_SECONDS", 0.001)
 
 
 def origin() -> pb.StreamOrigin:
@@ -70,7 +91,7 @@ async def test_the_async_client_does_the_same(async_client: AsyncClient, fake: F
     ("code", "error"),
     [(grpc.StatusCode.INTERNAL, OstinatoError), (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest)],
 )
-def test_only_unavailable_is_taken_up(
+def test_a_failure_of_the_servers_own_ends_a_stream(
     client: Client, fake: FakeServer, code: grpc.StatusCode, error: type[OstinatoError]
 ) -> None:
     server = fake.generate = Breaking(each=3, code=code)
@@ -90,37 +111,6 @@ def test_opting_out_leaves_it_broken(fake: FakeServer, build: Callable[[], dict[
     assert len(server.requests) == 1
 
 
-def failure(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata())
-
-
-def test_calls_that_bring_nothing_are_given_up_after_growing_pauses() -> None:
-    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
-    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=None, clock=lambda: 0.0)
-    gone = failure(grpc.StatusCode.UNAVAILABLE)
-    assert resumption.pause(gone) is None  # nothing came yet: gRPC's own retries are over
-
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
-    assert [resumption.pause(gone) for _ in range(5)] == [0.0, 0.2, 0.4, 0.8, None]
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="b", token_count=1)))
-    assert resumption.pause(gone) == 0.0
-
-
-def test_the_deadline_is_the_whole_streams_and_names_what_broke_it() -> None:
-    now = [0.0]
-    fold = GenerationFold(pb.GenerateRequest(prompt="x"))
-    resumption = Resumption(fold, lambda request, left: left, attempts=4, end=10.0, clock=lambda: now[0])
-    fold.feed(pb.GenerateResponse(chunk=pb.GeneratedChunk(text="a", token_count=1, origin=origin())))
-    gone, late = failure(grpc.StatusCode.UNAVAILABLE), failure(grpc.StatusCode.DEADLINE_EXCEEDED)
-    now[0] = 4.0
-    assert resumption.cause(late) is late
-    assert resumption.pause(gone) == 0.0
-    assert resumption.again() == 6.0
-    assert resumption.cause(late) is gone
-    now[0] = 10.0
-    assert resumption.pause(gone) is None
-
-
 def test_a_server_that_never_comes_back_is_told_as_such(fake: FakeServer) -> None:
     def begin(request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
         message = generated("a", 0)
@@ -138,3 +128,250 @@ def test_a_server_that_never_comes_back_is_told_as_such(fake: FakeServer) -> Non
             for _ in stream:
                 pass
     assert isinstance(caught.value, Unavailable)
+
+
+RESET = [
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+]
+"""Codes that gRPC makes of a stream that a proxy resets, by the error code of the reset or the status of HTTP."""
+
+
+class Reset:
+    """Ends every call but the last without the server's metadata, as a proxy does whose replica is gone.
+
+    Args:
+        code: The status that gRPC reports.
+        calls: How many calls end so.
+        answer: Handles the call that follows.
+    """
+
+    def __init__(self, code: grpc.StatusCode, calls: int, answer: Any) -> None:
+        self._code = code
+        self.left = calls
+        self._answer = answer
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.left:
+            self.left -= 1
+            context.abort(self._code, "Received RST_STREAM with error code 2")
+        return self._answer(request, context)
+
+
+class ResetStream(Breaking):
+    """Writes TEXT; every call breaks without the server's metadata."""
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
+        aborting: Any = _Aborting(context, self.code)
+        yield from super().__call__(request, aborting)
+
+
+class _Aborting:
+    def __init__(self, context: grpc.ServicerContext, code: grpc.StatusCode) -> None:
+        self._context = context
+        self._code = code
+
+    def abort_with_status(self, _: Any) -> None:
+        self._context.abort(self._code, "Received RST_STREAM with error code 2")
+
+
+@pytest.mark.parametrize("code", RESET)
+def test_a_stream_that_a_proxy_resets_is_resumed(client: Client, fake: FakeServer, code: grpc.StatusCode) -> None:
+    server = fake.generate = ResetStream(each=3, code=code)
+    stream = client.generate("x")
+    assert stream.text() == TEXT
+    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+    assert stream.resumptions == 2
+
+
+@pytest.mark.parametrize("code", RESET)
+async def test_a_stream_that_a_proxy_resets_is_resumed_awaited(
+    async_client: AsyncClient, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    server = fake.generate = ResetStream(each=3, code=code)
+    stream = async_client.generate("x")
+    assert await stream.text() == TEXT
+    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+    assert stream.resumptions == 2
+
+
+@pytest.mark.parametrize("code", RESET)
+def test_calls_that_a_proxy_resets_before_their_answer_are_repeated(
+    client: Client, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    for name in ("generate", "translate", "classify", "classify_batch", "list_models"):
+        setattr(fake, name, Reset(code, 2, getattr(fake, name)))
+    assert client.generate("abc").text() == "abc"
+    assert client.translate("one").text() == "ONE"
+    assert client.classify("good").text == "good"
+    assert len(client.classify_batch(["good"])) == 1
+    assert len(client.models()) == 1
+    assert fake.attempts == 15
+
+
+@pytest.mark.parametrize("code", RESET)
+async def test_calls_that_a_proxy_resets_before_their_answer_are_repeated_awaited(
+    async_client: AsyncClient, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    for name in ("generate", "translate", "classify", "classify_batch", "list_models"):
+        setattr(fake, name, Reset(code, 2, getattr(fake, name)))
+    assert await async_client.generate("abc").text() == "abc"
+    assert await async_client.translate("one").text() == "ONE"
+    assert (await async_client.classify("good")).text == "good"
+    assert len(await async_client.classify_batch(["good"])) == 1
+    assert len(await async_client.models()) == 1
+    assert fake.attempts == 15
+
+
+def test_a_change_of_models_that_may_have_happened_is_not_repeated(client: Client, fake: FakeServer) -> None:
+    fake.load_model = fake.unload_model = Reset(grpc.StatusCode.INTERNAL, 2, None)
+    for change in (client.load_model, client.unload_model):
+        with pytest.raises(ServerError, match="RST_STREAM"):
+            change("char-lm")
+    assert fake.attempts == 2
+
+
+def test_a_translation_that_has_begun_is_not_repeated(client: Client, fake: FakeServer) -> None:
+    def breaks(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield translation_pb2.TranslateResponse(source=translation_pb2.SourceSentence(tokens=["one"]))
+        context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
+
+    fake.translate = breaks
+    with pytest.raises(ServerError, match="RST_STREAM"):
+        client.translate("one").text()
+    assert fake.attempts == 1
+
+
+class Full:
+    """Refuses calls as a full server does, then answers.
+
+    Args:
+        calls: How many calls are refused.
+        answer: Handles the calls after those.
+    """
+
+    def __init__(self, calls: int, answer: Any) -> None:
+        self.left = calls
+        self._answer = answer
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.left:
+            self.left -= 1
+            refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "queue", retry_after(1))
+        return self._answer(request, context)
+
+
+def test_a_full_server_is_waited_for_by_streams_and_unary_calls(client: Client, fake: FakeServer) -> None:
+    for name in ("generate", "translate", "classify", "classify_batch", "load_model"):
+        setattr(fake, name, Full(5, getattr(fake, name)))
+    assert client.generate("abc").text() == "abc"
+    assert client.translate("one").text() == "ONE"
+    assert client.classify("good").text == "good"
+    assert len(client.classify_batch(["good"])) == 1
+    assert len(client.load_model("char-lm")) == 1
+    assert fake.attempts == 30
+
+
+async def test_a_full_server_is_waited_for_by_streams_and_unary_calls_awaited(
+    async_client: AsyncClient, fake: FakeServer
+) -> None:
+    for name in ("generate", "translate", "classify", "classify_batch", "load_model"):
+        setattr(fake, name, Full(5, getattr(fake, name)))
+    assert await async_client.generate("abc").text() == "abc"
+    assert await async_client.translate("one").text() == "ONE"
+    assert (await async_client.classify("good")).text == "good"
+    assert len(await async_client.classify_batch(["good"])) == 1
+    assert len(await async_client.load_model("char-lm")) == 1
+    assert fake.attempts == 30
+
+
+class FullAfterBreak(Breaking):
+    """Breaks, and refuses the first calls that resume the stream."""
+
+    left = 5
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
+        if request.resumption.position and self.left:
+            self.left -= 1
+            refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "queue", retry_after(1))
+        yield from super().__call__(request, context)
+
+
+def test_a_resumed_stream_waits_for_a_full_replica(client: Client, fake: FakeServer) -> None:
+    fake.generate = FullAfterBreak(each=6)
+    assert client.generate("x").text() == TEXT
+    assert fake.attempts == 7
+
+
+async def test_a_resumed_stream_waits_for_a_full_replica_awaited(async_client: AsyncClient, fake: FakeServer) -> None:
+    fake.generate = FullAfterBreak(each=6)
+    assert await async_client.generate("x").text() == TEXT
+    assert fake.attempts == 7
+
+
+def test_a_resumed_stream_raises_overloaded_when_the_replica_stays_full(client: Client, fake: FakeServer) -> None:
+    class StaysFull(FullAfterBreak):
+        left = 1_000_000
+
+    fake.generate = StaysFull(each=6)
+    with pytest.raises(Overloaded):
+        client.generate("x", timeout=0.3).text()
+
+
+def begins(request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
+    """Brings a character and then as many as are read."""
+    message = generated("a", 0)
+    message.chunk.origin.CopyFrom(origin())
+    yield message
+    while context.is_active():
+        yield generated("b", 1)
+
+
+def test_a_stream_without_a_deadline_ends_when_its_server_is_gone(
+    fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "PATIENCE_SECONDS", 0.1)
+    fake.generate = begins
+    with Client(fake.target, timeout=math.inf) as client:
+        stream = client.generate("x")
+        next(stream)
+        fake.stop()
+        with pytest.raises(Unavailable):
+            for _ in stream:
+                pass
+
+
+async def test_a_stream_without_a_deadline_ends_when_its_server_is_gone_awaited(
+    fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "PATIENCE_SECONDS", 0.1)
+    fake.generate = begins
+    async with AsyncClient(fake.target, timeout=math.inf) as client:
+        stream = client.generate("x")
+        await anext(stream)
+        await asyncio.to_thread(fake.stop)
+        with pytest.raises(Unavailable):
+            async for _ in stream:
+                pass
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, *RESET])
+def test_waiting_until_ready_survives_a_proxy_without_servers(
+    client: Client, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    watch = fake.health.watch = Reset(code, 2, fake.health.watch)
+    fake.set_serving(True)
+    client.wait_until_ready(timeout=10)
+    assert watch.left == 0
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, *RESET])
+async def test_waiting_until_ready_survives_a_proxy_without_servers_awaited(
+    async_client: AsyncClient, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    watch = fake.health.watch = Reset(code, 2, fake.health.watch)
+    fake.set_serving(True)
+    await async_client.wait_until_ready(timeout=10)
+    assert watch.left == 0

@@ -1,15 +1,16 @@
 """What a session makes of a server that breaks the contract, or breaks off."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from tests.unit.client.fake_server import FakeServer
+from tests.unit.client.fake_server import FakeServer, bad_request, refuse, retry_after
 
 from ostinato.v1 import generation_pb2
-from ostinato_client import AsyncClient, Client, InvalidRequest, ServerError
+from ostinato_client import AsyncClient, Cancelled, Client, DeadlineExceeded, InvalidRequest, ServerError
 
 
 def test_turn_that_ends_without_a_summary_is_the_servers_fault(client: Client, fake: FakeServer) -> None:
@@ -54,3 +55,143 @@ def test_what_a_message_cannot_hold_is_refused_before_it_is_sent(client: Client)
             session.send("a", seed=-1)
         with pytest.raises(InvalidRequest, match=r"turn\.text: must be Unicode"):
             session.send("\ud800")
+
+
+def rejecting(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    """Answers turns until one is to be rejected."""
+    for request in requests:
+        if request.turn.text == "bad":
+            refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "rejected", bad_request("turn.text", "is bad"))
+        if request.HasField("turn"):
+            yield generation_pb2.GenerateSessionResponse(summary=generation_pb2.GenerationSummary())
+
+
+def test_send_raises_again_what_the_turn_before_was_rejected_with(client: Client, fake: FakeServer) -> None:
+    fake.generate_session = rejecting
+    with client.session() as session:
+        session.send("good").text()
+        with pytest.raises(InvalidRequest, match="rejected"):
+            session.send("bad").text()
+        for _ in range(2):
+            with pytest.raises(InvalidRequest, match="rejected") as caught:
+                session.send("good")
+            assert caught.value.violations[0].field == "turn.text"
+
+
+async def test_send_raises_again_what_the_turn_before_was_rejected_with_awaited(
+    async_client: AsyncClient, fake: FakeServer
+) -> None:
+    fake.generate_session = rejecting
+    async with async_client.session() as session:
+        await session.send("good").text()
+        with pytest.raises(InvalidRequest, match="rejected"):
+            await session.send("bad").text()
+        for _ in range(2):
+            with pytest.raises(InvalidRequest, match="rejected") as caught:
+                session.send("good")
+            assert caught.value.violations[0].field == "turn.text"
+
+
+def failing(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    """Fails in the middle of a turn."""
+    for request in requests:
+        if request.HasField("turn"):
+            yield generation_pb2.GenerateSessionResponse(chunk=generation_pb2.GeneratedChunk(text="a", token_count=1))
+            refuse(context, grpc.StatusCode.INTERNAL, "the runtime failed", retry_after(1))
+
+
+def test_send_raises_again_what_the_turn_before_failed_with(client: Client, fake: FakeServer) -> None:
+    fake.generate_session = failing
+    with client.session() as session:
+        turn = session.send("a")
+        assert next(turn).text == "a"
+        with pytest.raises(ServerError, match="the runtime failed"):
+            next(turn)
+        with pytest.raises(ServerError, match="the runtime failed"):
+            session.send("b")
+
+
+async def test_send_raises_again_what_the_turn_before_failed_with_awaited(
+    async_client: AsyncClient, fake: FakeServer
+) -> None:
+    fake.generate_session = failing
+    async with async_client.session() as session:
+        turn = session.send("a")
+        assert (await anext(turn)).text == "a"
+        with pytest.raises(ServerError, match="the runtime failed"):
+            await anext(turn)
+        with pytest.raises(ServerError, match="the runtime failed"):
+            session.send("b")
+
+
+def test_turn_that_is_not_read_to_its_end_still_blocks_the_next(client: Client, fake: FakeServer) -> None:
+    fake.generate_session = failing
+    with client.session() as session:
+        next(session.send("a"))
+        with pytest.raises(RuntimeError, match="turn before"):
+            session.send("b")
+
+
+def test_turn_that_is_cancelled_ends_the_session(client: Client, fake: FakeServer) -> None:
+    fake.generate_session = failing
+    with client.session() as session:
+        session.send("a").cancel()
+        with pytest.raises(Cancelled):
+            session.send("b")
+
+
+async def test_turn_that_is_cancelled_ends_the_session_awaited(async_client: AsyncClient, fake: FakeServer) -> None:
+    fake.generate_session = failing
+    async with async_client.session() as session:
+        session.send("a").cancel()
+        with pytest.raises(Cancelled):
+            session.send("b")
+
+
+def test_turn_of_a_session_that_the_server_ended_raises_its_status(client: Client, fake: FakeServer) -> None:
+    ended = threading.Event()
+
+    def expires(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from itertools.islice(rejecting(requests, context), 1)
+        context.add_callback(ended.set)
+        refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "session expired", retry_after(1))
+
+    fake.generate_session = expires
+    with client.session() as session:
+        session.send("a").text()
+        ended.wait(10)
+        with pytest.raises(DeadlineExceeded, match="session expired"):
+            session.send("b").text()
+        with pytest.raises(DeadlineExceeded, match="session expired"):
+            session.send("c")
+
+
+async def test_turn_of_a_session_that_the_server_ended_raises_its_status_awaited(
+    async_client: AsyncClient, fake: FakeServer
+) -> None:
+    def expires(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from itertools.islice(rejecting(requests, context), 1)
+        refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "session expired", retry_after(1))
+
+    fake.generate_session = expires
+    async with async_client.session() as session:
+        await session.send("a").text()
+        await session._call.code()
+        with pytest.raises(DeadlineExceeded, match="session expired"):
+            await session.send("b").text()
+        with pytest.raises(DeadlineExceeded, match="session expired"):
+            session.send("c")
+
+
+def test_closed_session_takes_no_turn(client: Client) -> None:
+    session = client.session()
+    session.close()
+    with pytest.raises(Cancelled, match="the session is closed"):
+        session.send("a")
+
+
+async def test_closed_session_takes_no_turn_awaited(async_client: AsyncClient) -> None:
+    session = async_client.session()
+    await session.close()
+    with pytest.raises(Cancelled, match="the session is closed"):
+        session.send("a")

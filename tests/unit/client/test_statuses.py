@@ -43,7 +43,7 @@ def packed(code: grpc.StatusCode, *details: Message) -> list[tuple[str, str | by
         (grpc.StatusCode.OUT_OF_RANGE, InvalidRequest),
         (grpc.StatusCode.NOT_FOUND, ModelNotFound),
         (grpc.StatusCode.FAILED_PRECONDITION, Refused),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Refused),
         (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
         (grpc.StatusCode.CANCELLED, Cancelled),
         (grpc.StatusCode.INTERNAL, ServerError),
@@ -54,6 +54,19 @@ def packed(code: grpc.StatusCode, *details: Message) -> list[tuple[str, str | by
 )
 def test_each_code_has_its_exception(code: grpc.StatusCode, kind: type[OstinatoError]) -> None:
     assert type(error_from_status(code, "message")) is kind
+
+
+@pytest.mark.parametrize("side", ["SERVER", "CLIENT"])
+def test_a_message_over_the_size_limit_is_an_invalid_request(side: str) -> None:
+    text = f"{side}: Received message larger than max (5000013 vs. 4194304)"
+    error = error_from_status(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+    assert (type(error), error.message) == (InvalidRequest, text)
+
+
+def test_a_limit_that_waiting_does_not_change_is_not_an_overload() -> None:
+    info = error_details_pb2.ErrorInfo(reason="MODEL_TOO_LARGE", domain="ostinato")
+    error = error_from_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "x", packed(grpc.StatusCode.RESOURCE_EXHAUSTED, info))
+    assert (type(error), error.reason) == (Refused, "MODEL_TOO_LARGE")
 
 
 def test_unavailable_is_a_failed_connection_unless_the_server_said_it() -> None:
