@@ -100,7 +100,7 @@ def train(
     except (ModelsError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        click.echo(json.dumps(record, ensure_ascii=False))
+        click.echo(json.dumps(record))
 
 
 def _with_network(chosen: Preset, cell: CellName | None, attention: AttentionOption | None) -> Preset:
