@@ -19,7 +19,7 @@ from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
 from ostinato_models.lab.catalogue import CATALOGUE, load_experiment
 from ostinato_models.lab.errors import UnknownExperimentError
-from ostinato_models.presets import PresetName
+from ostinato_models.names import PresetName
 from ostinato_models.terminal import progress
 
 PACKAGES = ("torch", "numpy")

@@ -81,6 +81,14 @@ def test_options_are_completed_in_every_shell(shell: str) -> None:
     assert "--metrics-port" in done.stdout
 
 
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "bench"])
+def test_options_are_completed_without_torch(tmp_path: Path, command: str) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('imported')", encoding="utf-8")
+    done = complete(f"ostinato {command} --", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "plain,--help" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["serve", "train", "lab", "evaluate"])
 def test_a_command_whose_extra_is_not_installed_is_completed_in_silence(tmp_path: Path, command: str) -> None:
     for module in ("ostinato_server", "ostinato_models"):
