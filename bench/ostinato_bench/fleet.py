@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -111,8 +112,12 @@ def fleet(connection: Connection, processes: int = 1) -> Iterator[Fleet]:
     context = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
     pairs = [context.Pipe() for _ in range(processes)]
     children = [context.Process(target=serve, args=(theirs, connection), daemon=True) for _, theirs in pairs]
-    for child in children:
-        child.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is for the parent alone
+    try:
+        for child in children:
+            child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for _, theirs in pairs:
         theirs.close()
     try:

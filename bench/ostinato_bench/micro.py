@@ -28,6 +28,8 @@ from ostinato_bench.alone import WARM_UP, open_alone, runs
 from ostinato_bench.peaks import find_products, peak
 from ostinato_bench.repository import repository_option
 from ostinato_bundle import Artifact, Bundle, BundleError, Graph, discover, open_bundle
+from ostinato_client.cli.output import console
+from ostinato_client.cli.terminal import color_system, moves_cursor
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SOURCE_TOKENS = 12
@@ -172,8 +174,8 @@ def main(repository: Path, seconds: float, threads: int, as_json: bool) -> None:
         cases = find_cases(repository, BATCHES)
     except BundleError as error:
         raise click.ClickException(str(error)) from error
-    console = Console(stderr=True)
-    waiting = track(cases, "stepping", console=console, transient=True, disable=not sys.stderr.isatty())
+    screen = Console(stderr=True, color_system=color_system())
+    waiting = track(cases, "stepping", console=screen, transient=True, disable=not moves_cursor(sys.stderr))
     found = [time_steps(case, seconds, threads) for case in waiting]
     if as_json:
         for each in found:
@@ -187,7 +189,7 @@ def main(repository: Path, seconds: float, threads: int, as_json: bool) -> None:
         limits = ("", "") if each.peak_gops is None else (f"{each.peak_gops:,.0f}", f"{each.peak_share:.0%}")
         row = (*(f"{figure:,.0f}" for figure in figures), *limits)
         table.add_row(each.model, each.graph, each.artifact, str(each.batch), *row)
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from ostinato_bench.fleet import Fleet, Running
 from ostinato_bench.generator import Load
 from ostinato_bench.recording import Recording
+from ostinato_client.cli.terminal import color_system, moves_cursor
 
 REFRESH_SECONDS = 0.2
 
@@ -28,10 +29,10 @@ def watched(fleet: Fleet, load: Load, label: str) -> Recording:
 
 def watch(running: Running, label: str, seconds: float) -> None:
     """Shows a bar that fills in so many seconds, until the run has ended; then it is gone."""
-    if not sys.stderr.isatty():
+    if not moves_cursor(sys.stderr):
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True, color_system=color_system()), transient=True) as bar:
         task = bar.add_task(label, total=seconds)
         start = time.monotonic()
         while not running.ready(REFRESH_SECONDS):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console, ConsoleRenderable
+from rich.console import ConsoleRenderable
 from rich.table import Table
 from rich.text import Text
 
 from ostinato_bench.statistics import Distribution, Result
-
-WIDE = 240
-"""Columns of a table that goes into a file or a pipe."""
+from ostinato_client.cli.output import console
 
 CLOSED_LOOP = (
     "closed loop: a server that stalls is asked less, so these latencies are those of so many patient clients; "
@@ -126,10 +123,10 @@ def publish(report: dict[str, Any], path: Path | None, *parts: ConsoleRenderable
     if path is not None and str(path) == "-":
         click.echo(json.dumps(report))
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    screen = console()
     for part in parts:
-        console.print(part)
+        screen.print(part)
     for note in notes:
-        console.print(Text(note, style="yellow" if note.startswith("warning") else "dim"), soft_wrap=True)
+        screen.print(Text(note, style="yellow" if note.startswith("warning") else "dim"), soft_wrap=True)
     if path is not None:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

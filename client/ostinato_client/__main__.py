@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 
 SIGNALLED = 128
@@ -15,9 +16,12 @@ def main() -> None:
     for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) == default:  # a background job ignores SIGINT
             signal.signal(number, _stop)
-    from ostinato_client.cli.main import main as command
+    try:
+        from ostinato_client.cli.main import main as command
 
-    command()
+        command()
+    except KeyboardInterrupt:
+        sys.exit(SIGNALLED + signal.SIGINT)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from ostinato_models import names
 from ostinato_models.errors import ConfigurationError
 from ostinato_models.networks import (
     CharLanguageModelConfig,
@@ -13,11 +14,10 @@ from ostinato_models.networks import (
 )
 from ostinato_models.training.configuration import TrainingConfig
 
-TaskName: TypeAlias = Literal["char-lm", "sentiment", "translation"]
-PresetName: TypeAlias = Literal["quick", "full"]
+TaskName: TypeAlias = names.TaskName
+PresetName: TypeAlias = names.PresetName
+TASKS = names.TASKS
 AnyModelConfig: TypeAlias = CharLanguageModelConfig | SentimentClassifierConfig | Seq2SeqConfig
-
-TASKS: tuple[TaskName, ...] = ("char-lm", "sentiment", "translation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,15 @@ class LineFormatter(logging.Formatter):
 
 
 class ObjectFormatter(logging.Formatter):
-    """A JSON object, facts among its other members, where queries find them by their own name."""
+    """A JSON object, facts among its other members, where queries find them by their own name.
+
+    Args:
+        escaped: Whether to escape all characters that are not ASCII.
+    """
+
+    def __init__(self, *, escaped: bool = False) -> None:
+        super().__init__()
+        self._escaped = escaped
 
     def format(self, record: logging.LogRecord) -> str:
         """The object, on one line."""
@@ -43,7 +51,8 @@ class ObjectFormatter(logging.Formatter):
             members["exc_info"] = self.formatException(record.exc_info)
         if record.stack_info:
             members["stack_info"] = self.formatStack(record.stack_info)
-        return _object(members)
+        line = _object(members)
+        return json.dumps(json.loads(line)) if self._escaped else line
 
 
 def _object(members: Mapping[str, Any]) -> str:
@@ -71,7 +80,10 @@ def configure(form: str | None, level: str, stream: TextIO | None = None) -> Non
 def formatter(form: str | None, stream: TextIO) -> logging.Formatter:
     """What a log looks like in a stream: as asked for, or else as those who read it there can use it."""
     text = stream.isatty() if form is None else form == "text"
-    return LineFormatter() if text else ObjectFormatter()
+    if text:
+        return LineFormatter()
+    # Another encoding's stream would write escapes of its own, which JSON does not know.
+    return ObjectFormatter(escaped=not (stream.encoding or "utf-8").lower().startswith("utf"))
 
 
 def _say_nothing_of_clients_that_left(record: logging.LogRecord) -> bool:

@@ -62,3 +62,13 @@ def test_a_port_out_of_range_is_wrong_usage(ostinato: Command) -> None:
     done = ostinato("serve", "--port", "70000")
     assert done.returncode == 2
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--port", "--metrics-port"])
+def test_a_taken_port_is_an_error_before_models_load(repository: Path, server: ServerProcess, flag: str) -> None:
+    address = server.target
+    ports = {"--port": "0", "--metrics-port": "0", flag: address.rpartition(":")[2]}
+    command = (*OSTINATO, "serve", "--repository", str(repository), *(part for pair in ports.items() for part in pair))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    reason = f"cannot listen on {address}: Address already in use; choose another {flag}, or 0 for one that is free"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {reason}\n")

@@ -20,8 +20,10 @@ from ostinato_models.training.configuration import Precision
 
 @click.command(
     epilog="\b\n"
-    "ostinato distill sentiment --out runs/sentiment-teacher\n"
-    "ostinato train sentiment --preset full --soft-labels runs/sentiment-teacher/soft_labels.tsv --out runs/sentiment"
+    "Example:\n"
+    "  ostinato distill sentiment --out runs/teacher\n"
+    "  ostinato train sentiment --preset full --out runs/sentiment \\\n"
+    "    --soft-labels runs/teacher/soft_labels.tsv"
 )
 @click.argument("task", type=click.Choice(["sentiment"]))
 @click.option(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ostinato_bundle import Artifact, BundleError
 from ostinato_models.cli.options import json_option
 from ostinato_models.errors import ModelsError
+from ostinato_models.terminal import console, progress
 
 if TYPE_CHECKING:
     from ostinato_models.evaluation.bundle import Options
@@ -125,13 +125,12 @@ def evaluate(
 def _measure(task: str, bundle: Path, data: Path, options: Options) -> Measured:
     from ostinato_models.evaluation.bundle import evaluate as run
 
-    console = Console(file=sys.stderr)
     columns = TextColumn(task), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
+    with progress(sys.stderr, *columns) as bar:
+        work = bar.add_task("", total=None)
 
         def report(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
+            bar.update(work, completed=done, total=total)
 
         return run(task, bundle, data, options, report)
 
@@ -145,4 +144,4 @@ def _show(task: str, runtime: str, measured: Measured, seconds: float) -> None:
     for name, detail in measured.details.items():
         table.add_row(name, str(detail))
     table.add_row("seconds", f"{seconds:.1f}")
-    Console().print(table)
+    console(sys.stdout).print(table)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from ostinato_bundle import Artifact, BundleError
 from ostinato_models.cli.adoption import AdoptionOptions, adopt_and_write, adoption_options, foreign_parameters
 from ostinato_models.errors import ModelsError
+from ostinato_models.terminal import progress
 
 if TYPE_CHECKING:
     from ostinato_models.export.source import Source
@@ -33,9 +33,12 @@ def _artifacts(context: click.Context, parameter: click.Parameter, value: str) -
 
 @click.command(
     epilog="\b\n"
-    "ostinato export runs/char-lm --out models/pretrained --artifacts onnx-int8\n"
-    "ostinato export --bundle models/pretrained --out repository\n"
-    "ostinato export --from-onnx lm.onnx --vocabulary characters.txt --name mine --out repository"
+    "Examples:\n"
+    "  ostinato export runs/char-lm --out models/pretrained \\\n"
+    "    --artifacts onnx-int8\n"
+    "  ostinato export --bundle models/pretrained --out repository\n"
+    "  ostinato export --from-onnx lm.onnx --vocabulary characters.txt \\\n"
+    "    --name mine --out repository"
 )
 @click.argument("run_dir", type=_FOLDER, required=False)
 @click.option("--bundle", type=_FOLDER, help="A shipped bundle, or a repository of them, instead of RUN_DIR.")
@@ -136,13 +139,12 @@ def _write(source: Source, target: Target, as_json: bool) -> None:
     from ostinato_bundle import open_bundle
     from ostinato_models.export.writer import steps, write_bundle
 
-    console = Console(file=sys.stderr)
     columns = TextColumn(f"{target.name} {{task.description}}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=steps(target))
+    with progress(sys.stderr, *columns) as bar:
+        work = bar.add_task("", total=steps(target))
 
         def report(what: str) -> None:
-            progress.update(task, description=what, advance=1)
+            bar.update(work, description=what, advance=1)
 
         folder = write_bundle(source, target, report)
     manifest = open_bundle(folder).manifest

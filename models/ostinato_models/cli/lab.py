@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ostinato_models.cli.options import data_dir_option, json_option
@@ -20,13 +19,14 @@ from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
 from ostinato_models.lab.catalogue import CATALOGUE, load_experiment
 from ostinato_models.lab.errors import UnknownExperimentError
-from ostinato_models.presets import PresetName
+from ostinato_models.names import PresetName
+from ostinato_models.terminal import progress
 
 PACKAGES = ("torch", "numpy")
 """Whose versions a report names: its numbers come from them."""
 
 
-@click.command(epilog="Example: ostinato lab gradient-flow --preset quick --out runs/gradient-flow")
+@click.command(epilog="\b\nExample:\n  ostinato lab gradient-flow --preset quick --out runs/gradient-flow")
 @click.argument("name", required=False)
 @click.option(
     "--preset",
@@ -59,7 +59,7 @@ def lab(
     except (ModelsError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        click.echo(json.dumps(asdict(outcome), ensure_ascii=False))
+        click.echo(json.dumps(asdict(outcome)))
         return
     for finding in outcome.findings:
         click.echo(f"- {finding}")
@@ -112,9 +112,8 @@ def _run(name: str, preset: PresetName, out: Path, seed: int | None, data_dir: P
 
 
 def _progress(name: str) -> Progress:
-    console = Console(file=sys.stderr)
     columns = TextColumn(name), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return progress(sys.stderr, *columns)
 
 
 def _list(as_json: bool) -> None:

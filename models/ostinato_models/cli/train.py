@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import click
 
@@ -14,12 +14,11 @@ from ostinato_models.cli.options import data_dir_option, given_options, json_opt
 from ostinato_models.data.corpora import DATA_SETS
 from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
-from ostinato_models.networks import Seq2SeqConfig
-from ostinato_models.networks.attention import AttentionName
-from ostinato_models.networks.cells import CellName
-from ostinato_models.presets import TASKS, Preset, PresetName, TaskName
-from ostinato_models.presets import preset as find_preset
+from ostinato_models.names import TASKS, AttentionName, CellName, PresetName, TaskName
 from ostinato_models.training.configuration import Precision
+
+if TYPE_CHECKING:
+    from ostinato_models.presets import Preset
 
 AttentionOption: TypeAlias = AttentionName | Literal["none"]
 
@@ -77,7 +76,8 @@ def train(
     **changes: Any,
 ) -> None:
     """Train TASK and leave its run directory in --out."""
-    from ostinato_models.training.run import choose_device  # torch's compiler is slow to import
+    from ostinato_models.presets import preset as find_preset
+    from ostinato_models.training.run import choose_device  # torch is slow to import, its compiler slower
     from ostinato_models.training.run import train as run
 
     try:
@@ -100,7 +100,7 @@ def train(
     except (ModelsError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        click.echo(json.dumps(record, ensure_ascii=False))
+        click.echo(json.dumps(record))
 
 
 def _with_network(chosen: Preset, cell: CellName | None, attention: AttentionOption | None) -> Preset:
@@ -109,6 +109,8 @@ def _with_network(chosen: Preset, cell: CellName | None, attention: AttentionOpt
     Raises:
         click.UsageError: the task's network has no such part.
     """
+    from ostinato_models.networks import Seq2SeqConfig
+
     model = chosen.model
     if isinstance(model, Seq2SeqConfig):
         if cell is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pooch
 
 from ostinato_models.errors import DataHashError, DataMissingError
+from ostinato_models.terminal import moves_cursor
 
 LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _fetch(file: DataFile, path: Path) -> None:
             known_hash=None,  # checked by the caller, which may accept several versions
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30),
+            downloader=pooch.HTTPDownloader(progressbar=moves_cursor(sys.stderr), timeout=30),
         )
     except (OSError, ValueError) as error:
         raise DataMissingError(file.name, f"{file.address} could not be fetched: {error}") from None

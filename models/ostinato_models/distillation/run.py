@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from rich.console import Console
 from rich.progress import track
 from tokenizers import Tokenizer
 
@@ -18,6 +17,7 @@ from ostinato_models.data.examples import SentimentCorpus, SoftlyLabelledText
 from ostinato_models.distillation.soft_labels import write_soft_labels
 from ostinato_models.distillation.teacher import Teacher
 from ostinato_models.distillation.transfer import TransferSettings, transfer_texts
+from ostinato_models.terminal import console, moves_cursor
 from ostinato_models.training.checkpoints import load_weights
 from ostinato_models.training.configuration import TrainingConfig
 from ostinato_models.training.reporting import Reporter
@@ -120,9 +120,8 @@ def label(
     encoded = [entry.ids[:max_tokens] for entry in tokenizer.encode_batch(list(texts))]
     order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
     odds = [0.0] * len(texts)
-    console = Console(file=stream)
     starts = range(0, len(order), ROWS)
-    for start in track(starts, "labelling", console=console, transient=True, disable=not console.is_terminal):
+    for start in track(starts, "labelling", console=console(stream), transient=True, disable=not moves_cursor(stream)):
         rows = order[start : start + ROWS]
         tokens, lengths = pad([encoded[row] for row in rows])
         logits = teacher(tokens.to(device), lengths).float()

@@ -7,14 +7,15 @@ for the additive score; Luong, Pham & Manning (2015), equation 8, for the genera
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from ostinato_models import names
 from ostinato_models.errors import ConfigurationError
 
-AttentionName: TypeAlias = Literal["additive", "general", "dot"]
+AttentionName: TypeAlias = names.AttentionName
 
 
 def source_mask(lengths: Tensor, width: int) -> Tensor:

@@ -11,13 +11,15 @@ of Gers et al. (2000) for the LSTM; Cho et al. (2014) for the GRU, in the varian
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-CellName: TypeAlias = Literal["rnn", "lstm", "gru"]
+from ostinato_models import names
+
+CellName: TypeAlias = names.CellName
 State: TypeAlias = tuple[Tensor, ...]
 StepFunction: TypeAlias = Callable[[Tensor, State, Tensor, Tensor], State]
 

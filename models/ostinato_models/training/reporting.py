@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
+from ostinato_models.terminal import console, moves_cursor
 from ostinato_models.training.checkpoints import Progress
 
 SECONDS_BETWEEN_LINES = 20.0
@@ -34,7 +34,8 @@ class Reporter:
     def __init__(self, directory: Path, stream: TextIO, *, epochs: int, first_step: int) -> None:
         """Report into `directory`, replacing what was logged after `first_step`."""
         self._writer = SummaryWriter(directory, purge_step=first_step or None)
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = console(stream)
+        self._has_bar = moves_cursor(stream)
         self._bars = RichProgress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -43,7 +44,7 @@ class Reporter:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not self._has_bar,
         )
         self._bar: TaskID | None = None
         self._epochs = epochs
@@ -68,7 +69,7 @@ class Reporter:
 
     def line(self, text: str) -> None:
         """Say one line."""
-        self._console.print(text, markup=False)
+        self._console.print(text, soft_wrap=True)
 
     def begin_epoch(self, epoch: int, batches: int, done: int) -> None:
         """An epoch of so many `batches` starts (or goes on, `done` of them behind it)."""
@@ -97,7 +98,7 @@ class Reporter:
             return
         speed = self._terms / elapsed
         self._last_line, self._terms = time.monotonic(), 0
-        if self._console.is_terminal and self._bar is not None:
+        if self._has_bar and self._bar is not None:
             self._bars.update(self._bar, speed=speed)
             return
         self.line(

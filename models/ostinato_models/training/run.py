@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from rich.console import Console
 from tokenizers import Tokenizer
 
 from ostinato_models.errors import DeviceUnavailableError, RunDirectoryError
 from ostinato_models.presets import Preset
+from ostinato_models.terminal import console
 from ostinato_models.training.building import BuiltTask, build_task
 from ostinato_models.training.checkpoints import Progress, load_weights
 from ostinato_models.training.reporting import Reporter
@@ -61,7 +61,7 @@ def train(
         torch.set_num_threads(preset.training.threads)
     directory.mkdir(parents=True, exist_ok=True)
     kept = directory / "tokenizer.json"
-    with Console(file=stream).status(f"reading {preset.dataset}"):
+    with console(stream).status(f"reading {preset.dataset}"):
         built = build_task(
             preset, folder, device, Tokenizer.from_file(str(kept)) if checkpoint.exists() else None, soft_labels
         )

@@ -465,3 +465,30 @@ async def test_polling_survives_whatever_happens(rig: Rig, monkeypatch: pytest.M
     polling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await polling
+
+
+@pytest.mark.parametrize("policy", ["b=all", "a=7", "7"])
+async def test_a_policy_for_what_the_repository_does_not_hold_is_an_error_before_anything_loads(
+    tmp_path: Path, policy: str
+) -> None:
+    rig = Rig(tmp_path, (policy,))
+    rig.put("a/1")
+    with pytest.raises(StartupError, match=r"--versions: .*; the repository holds "):
+        await rig.lifecycle.start(strict=True)
+    assert rig.loader.loaded == []
+
+
+async def test_a_policy_for_what_may_come_later_is_a_warning_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path, ("b=all",))
+    rig.put("a/1")
+    await rig.lifecycle.start(strict=False)
+    await rig.lifecycle.refresh()
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
+        "--versions: no model is named 'b'; the repository holds a; the policy applies when the repository holds it"
+    ]
+    rig.put("b/1")
+    await rig.lifecycle.refresh()
+    assert rig.served() == ["a/1", "b/1"]
+    await rig.lifecycle.close()

@@ -40,3 +40,20 @@ def test_policy_of_no_model_is_refused() -> None:
 def test_configuration_checks_its_policies(tmp_path: object) -> None:
     with pytest.raises(StartupError, match="versions 'best'"):
         ServerConfig(repository=tmp_path, versions=("best",))  # type: ignore[arg-type]
+
+
+FOUND = {"char-lm": {1, 3}, "sentiment": {1}}
+
+
+@pytest.mark.parametrize(
+    ("policies", "unknown"),
+    [
+        (["char-lm=3", "sentiment=latest:9", "all"], []),
+        (["1,3"], []),
+        (["3,7"], ["--versions: no model has version 7; the repository holds versions 1, 3"]),
+        (["chr=all"], ["--versions: no model is named 'chr'; the repository holds char-lm, sentiment"]),
+        (["sentiment=1,2"], ["--versions: model 'sentiment' has no version 2; the repository holds version 1"]),
+    ],
+)
+def test_what_a_repository_does_not_hold_is_named_with_what_it_holds(policies: list[str], unknown: list[str]) -> None:
+    assert read_policies(policies).unknown(FOUND) == unknown
