@@ -52,6 +52,10 @@ bundles: $(EVERYTHING)  ## Derive every format of models/pretrained into reposit
 test: check  ## Complete .venv, check the sources and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-fresh
+test-fresh:  ## Run the README's commands on bare Debian 12 and 13 (FRESH_DIR keeps the systems); needs root and debootstrap
+	@PYTHON=$(PYTHON) scripts/test-fresh
+
 .PHONY: test-stack
 test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, hardening, a kill under streams
 	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)
