@@ -23,6 +23,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # A stamp says that the environment holds what pyproject.toml and constraints.txt asked for when it was made.
 SERVING := $(VENV)/.installed-serving
 EVERYTHING := $(VENV)/.installed-everything
+GENERATOR := $(VENV)/.installed-generator
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
          bench/ostinato_bench bench/peers/work tests
 
@@ -37,8 +38,13 @@ $(EVERYTHING): pyproject.toml constraints.txt
 	@PYTHON=$(PYTHON) scripts/environment $(VENV) all,dev
 	@touch $(SERVING) $@
 
+$(GENERATOR): proto/generator.txt $(EVERYTHING)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target $(VENV)/stub-generator -r proto/generator.txt
+	@touch $@
+
 .PHONY: install
-install: $(EVERYTHING)  ## Make .venv with everything: server, PyTorch, training, development
+install: $(EVERYTHING) $(GENERATOR)  ## Make .venv with everything: server, PyTorch, training, development
 
 .PHONY: demo
 demo: $(SERVING)  ## Serve the shipped models and stream from them; installs only what serving needs
@@ -61,7 +67,7 @@ test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, 
 	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)
 
 .PHONY: check
-check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the contract's style
+check: $(EVERYTHING) $(GENERATOR)  ## Lint, format, types, import contracts, stale stubs, the contract's style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
@@ -70,7 +76,7 @@ check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the
 	scripts/check-stubs
 
 .PHONY: proto
-proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
+proto: $(EVERYTHING) $(GENERATOR)  ## Regenerate the gRPC stubs beside the contract
 	scripts/proto
 
 .PHONY: bench-micro
