@@ -62,6 +62,10 @@ test: check  ## Complete .venv, check the sources and run every test
 test-fresh:  ## Run the README's commands on bare Debian 12 and 13 (FRESH_DIR keeps the systems); needs root and debootstrap
 	@PYTHON=$(PYTHON) scripts/test-fresh
 
+.PHONY: test-versions
+test-versions:  ## Install the oldest and the newest dependencies allowed and make one call of each kind; Python 3.11
+	@PYTHON=$(PYTHON) scripts/test-versions
+
 .PHONY: test-stack
 test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, hardening, a kill under streams
 	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)

@@ -30,6 +30,7 @@ from ostinato_bundle.manifest import (
     Tensor,
     TokenizerFacts,
 )
+from ostinato_bundle.shipped import default_repository
 
 __all__ = [
     "MANIFEST",
@@ -49,6 +50,7 @@ __all__ = [
     "Provenance",
     "Tensor",
     "TokenizerFacts",
+    "default_repository",
     "discover",
     "file_sha256",
     "fingerprint",

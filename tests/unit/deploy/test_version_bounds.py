@@ -8,9 +8,8 @@ from packaging.requirements import Requirement
 from tests.deployed import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-REQUIREMENTS = [
-    Requirement(line) for line in [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
-]
+EXTRAS = PROJECT["optional-dependencies"].values()
+REQUIREMENTS = [Requirement(line) for lines in (PROJECT["dependencies"], *EXTRAS) for line in lines]
 RUNTIME_OF_GRPC = {"grpcio", "grpcio-health-checking", "grpcio-reflection", "grpcio-status"}
 
 
