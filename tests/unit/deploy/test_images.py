@@ -54,6 +54,11 @@ def final_stage(dockerfile: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES.values())
+def test_images_disable_telemetry_of_every_program_in_them(dockerfile: str) -> None:
+    assert "ORT_DISABLE_TELEMETRY=1" in final_stage(dockerfile)["ENV"].split()
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES.values())
 def test_hadolint_has_nothing_to_say(dockerfile: str) -> None:
     done = subprocess.run([HADOLINT, ROOT / dockerfile], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
