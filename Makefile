@@ -27,6 +27,9 @@ GENERATOR := $(VENV)/.installed-generator
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
          bench/ostinato_bench bench/peers/work tests
 
+# buf keeps a cache below HOME otherwise, which may not be writable.
+export BUF_CACHE_DIR := $(CURDIR)/$(VENV)/buf-cache
+
 .PHONY: help
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
