@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,11 +31,17 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT)
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the source distribution, and of the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    built = run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
     assert built.returncode == 0, built.stderr
-    (made,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: Path) -> Path:
+    (made,) = distributions.glob("*.whl")
     return made
 
 
@@ -48,6 +56,22 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     installed = run(*pip, "-c", ROOT / "constraints.txt", wheel)
     assert installed.returncode == 0, installed.stderr
     return commands
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_source_distribution_holds_the_packages_and_nothing_else(distributions: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    beside = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+
+    (archive,) = distributions.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        names = [name.partition("/")[2] for name in source.getnames()]
+
+    assert beside <= set(names)
+    allowed = tuple(f"{package}/" for package in packages)
+    assert [name for name in names if name not in beside and not name.startswith(allowed)] == []
 
 
 @pytest.mark.slow
