@@ -19,6 +19,7 @@ DOCKERFILES = {"server": "server/Dockerfile", "trainer": "models/Dockerfile"}
 HADOLINT = Path(sys.executable).with_name("hadolint")
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 
+
 @cache
 def compose(*files: str, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
     """The merged configuration as compose sees it."""
