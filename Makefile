@@ -27,8 +27,9 @@ GENERATOR := $(VENV)/.installed-generator
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
          bench/ostinato_bench bench/peers/work tests
 
-# buf keeps a cache below HOME otherwise, which may not be writable.
+# These keep files below HOME otherwise, which may not be writable.
 export BUF_CACHE_DIR := $(CURDIR)/$(VENV)/buf-cache
+export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 
 .PHONY: help
 help:  ## List the targets

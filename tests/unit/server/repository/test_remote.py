@@ -198,3 +198,15 @@ def test_missing_library_is_named_with_what_brings_it(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(StartupError, match=rf"repository {url}: .*; pip install 'ostinato\[{extra}\]'"):
         Side(url, tmp_path)
+
+
+def test_a_user_without_a_home_is_asked_for_a_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+    with pytest.raises(StartupError, match=r"has no home folder.* --cache-dir"):
+        remote.default_cache()
