@@ -24,7 +24,7 @@ COMPOSE = Path(sys.executable).with_name("docker-compose")
 def compose(*files: str, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
     """The merged configuration as compose sees it."""
     chosen = [word for file in files for word in ("-f", file)] + [w for name in profiles for w in ("--profile", name)]
-    command = [COMPOSE, *chosen, "config"]
+    command = [str(COMPOSE), *chosen, "config"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     merged: dict[str, Any] = yaml.safe_load(done.stdout)
