@@ -23,8 +23,13 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # A stamp says that the environment holds what pyproject.toml and constraints.txt asked for when it was made.
 SERVING := $(VENV)/.installed-serving
 EVERYTHING := $(VENV)/.installed-everything
+GENERATOR := $(VENV)/.installed-generator
 TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle models/ostinato_models \
          bench/ostinato_bench bench/peers/work tests
+
+# These keep files below HOME otherwise, which may not be writable.
+export BUF_CACHE_DIR := $(CURDIR)/$(VENV)/buf-cache
+export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 
 .PHONY: help
 help:  ## List the targets
@@ -37,8 +42,13 @@ $(EVERYTHING): pyproject.toml constraints.txt
 	@PYTHON=$(PYTHON) scripts/environment $(VENV) all,dev
 	@touch $(SERVING) $@
 
+$(GENERATOR): proto/generator.txt $(EVERYTHING)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target $(VENV)/stub-generator -r proto/generator.txt
+	@touch $@
+
 .PHONY: install
-install: $(EVERYTHING)  ## Make .venv with everything: server, PyTorch, training, development
+install: $(EVERYTHING) $(GENERATOR)  ## Make .venv with everything: server, PyTorch, training, development
 
 .PHONY: demo
 demo: $(SERVING)  ## Serve the shipped models and stream from them; installs only what serving needs
@@ -52,12 +62,20 @@ bundles: $(EVERYTHING)  ## Derive every format of models/pretrained into reposit
 test: check  ## Complete .venv, check the sources and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-fresh
+test-fresh:  ## Run the README's commands on bare Debian 12 and 13 (FRESH_DIR keeps the systems); needs root and debootstrap
+	@PYTHON=$(PYTHON) scripts/test-fresh
+
+.PHONY: test-versions
+test-versions:  ## Install the oldest and the newest dependencies allowed and make one call of each kind; Python 3.11
+	@PYTHON=$(PYTHON) scripts/test-versions
+
 .PHONY: test-stack
 test-stack: $(EVERYTHING) images  ## Start the compose stack and try it: calls, hardening, a kill under streams
 	@STACK="$(STACK)" DOCKER="$(DOCKER)" $(BIN)/python -m pytest tests/stack $(PYTEST_ARGS)
 
 .PHONY: check
-check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the contract's style
+check: $(EVERYTHING) $(GENERATOR)  ## Lint, format, types, import contracts, stale stubs, the contract's style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
@@ -66,7 +84,7 @@ check: $(EVERYTHING)  ## Lint, format, types, import contracts, stale stubs, the
 	scripts/check-stubs
 
 .PHONY: proto
-proto: $(EVERYTHING)  ## Regenerate the gRPC stubs beside the contract
+proto: $(EVERYTHING) $(GENERATOR)  ## Regenerate the gRPC stubs beside the contract
 	scripts/proto
 
 .PHONY: bench-micro

@@ -33,6 +33,7 @@ from ostinato_bundle.manifest import (
     Tensor,
     TokenizerFacts,
 )
+from ostinato_bundle.shipped import default_repository
 
 __all__ = [
     "MANIFEST",
@@ -54,6 +55,7 @@ __all__ = [
     "Survey",
     "Tensor",
     "TokenizerFacts",
+    "default_repository",
     "discover",
     "file_sha256",
     "fingerprint",

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ostinato_bundle import BundleError
+from ostinato_bundle import BundleError, default_repository
 from ostinato_server import event_loop, garbage, heap
 from ostinato_server.app import start
 from ostinato_server.config import ServerConfig
@@ -23,9 +23,6 @@ from ostinato_server.logs import configure
 from ostinato_server.repository.remote_url import RemoteUrl
 
 logger = logging.getLogger(__name__)
-
-_PRETRAINED = Path(__file__).resolve().parents[2] / "models" / "pretrained"
-"""Where the shipped bundles are in a checkout."""
 
 _CANCEL_SECONDS = 1.0
 """Time for a start to be given up."""
@@ -210,15 +207,18 @@ def read_repository(text: str | None) -> Path | RemoteUrl:
     """The folder or address that was given, or the default folder.
 
     Raises:
-        StartupError: It is an address that no repository can have.
+        StartupError: No repository can have the address, or none was given and there is no default folder.
     """
-    return (RemoteUrl.parse(text) or Path(text)) if text else default_repository()
-
-
-def default_repository() -> Path:
-    """``repository/`` in the current folder if it is there, else the checkout's shipped models."""
-    derived = Path("repository")
-    return derived if derived.is_dir() or not _PRETRAINED.is_dir() else _PRETRAINED
+    if text:
+        return RemoteUrl.parse(text) or Path(text)
+    found = default_repository()
+    if found is None:
+        raise StartupError(
+            f"no models to serve: {Path.cwd()} holds neither repository/ nor models/pretrained; pass --repository DIR "
+            "(or OSTINATO_REPOSITORY): a checkout of Ostinato ships models in models/pretrained, and `ostinato export` "
+            "makes bundles of others"
+        )
+    return found
 
 
 def _watch_signals(stopping: asyncio.Event) -> None:

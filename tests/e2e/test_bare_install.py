@@ -1,9 +1,14 @@
-"""The wheel without extras in a fresh environment: the client works, and what is missing is named."""
+"""The wheel: without extras in a fresh environment, and with the server's libraries but away from a checkout."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,12 +31,24 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the source distribution, and of the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    built = run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: Path) -> Path:
+    (made,) = distributions.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the commands of an environment that holds the wheel and what it requires."""
     folder = tmp_path_factory.mktemp("bare")
-    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT)
-    assert built.returncode == 0, built.stderr
-    (wheel,) = folder.glob("*.whl")
     made = run(sys.executable, "-m", "venv", folder / "venv")
     assert made.returncode == 0, made.stderr
     commands = folder / "venv" / "bin"
@@ -39,6 +56,22 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     installed = run(*pip, "-c", ROOT / "constraints.txt", wheel)
     assert installed.returncode == 0, installed.stderr
     return commands
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_source_distribution_holds_the_packages_and_nothing_else(distributions: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    beside = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+
+    (archive,) = distributions.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        names = [name.partition("/")[2] for name in source.getnames()]
+
+    assert beside <= set(names)
+    allowed = tuple(f"{package}/" for package in packages)
+    assert [name for name in names if name not in beside and not name.startswith(allowed)] == []
 
 
 @pytest.mark.slow
@@ -60,3 +93,46 @@ def test_a_command_that_needs_an_extra_names_it(bare: Path, command: str, extra:
     assert (done.returncode, done.stdout) == (1, "")
     assert f"pip install 'ostinato[{extra}]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables with which this interpreter runs the packages of the wheel, not those of the checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+    done = run(*pip, "--target", folder, wheel)
+    assert done.returncode == 0, done.stderr
+    inherited = {name: value for name, value in os.environ.items() if name != "OSTINATO_REPOSITORY"}
+    return {**inherited, "PYTHONPATH": str(folder)}
+
+
+SERVE = (sys.executable, "-P", "-m", "ostinato_client", "serve", "--port", "0", "--metrics-port", "0", "--json")
+
+
+@pytest.mark.slow
+def test_serving_without_models_names_the_flag_and_where_models_come_from(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(SERVE, cwd=tmp_path, env=installed, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: no models to serve: {tmp_path} holds neither repository/ nor models/pretrained; pass --repository DIR "
+        "(or OSTINATO_REPOSITORY): a checkout of Ostinato ships models in models/pretrained, and `ostinato export` "
+        "makes bundles of others\n"
+    )
+
+
+@pytest.mark.slow
+def test_an_installed_server_serves_the_models_of_the_checkout_that_it_is_started_in(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "models" / "pretrained", tmp_path / "models" / "pretrained")
+
+    with subprocess.Popen(SERVE, cwd=tmp_path, env=installed, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        server.terminate()
+
+    assert set(json.loads(line)) == {"address", "metrics"}
+    assert server.returncode == 0

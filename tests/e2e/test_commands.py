@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.conftest import OSTINATO, Command
+from tests.tools import prepared
 
 
 def json_lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -153,20 +154,17 @@ def test_a_reader_that_leaves_is_met_in_silence(environment: dict[str, str]) -> 
         assert process.wait(30) == 1
 
 
-def _listen_to_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_is_quiet_and_exits_130(environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        (*OSTINATO, "sentiment", "-", "--json"),
+        # A test run in the background ignores SIGINT, and children would inherit that.
+        prepared(
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)", (*OSTINATO, "sentiment", "-", "--json")
+        ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
-        # A test run in the background ignores SIGINT, and children would inherit that.
-        preexec_fn=_listen_to_ctrl_c,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -10,7 +10,6 @@ import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from shutil import copytree
 
@@ -21,6 +20,7 @@ from onnx import TensorProto, helper
 from tests.bundles import build_tiny_version
 from tests.e2e.conftest import OSTINATO, ServerProcess, start_server, stop_server
 from tests.streams import read_all, text, under_way
+from tests.tools import prepared
 
 from ostinato.v1 import models_pb2, models_pb2_grpc
 from ostinato_client import AsyncClient, Client
@@ -143,18 +143,12 @@ def test_an_export_onto_a_full_disk_is_one_line_and_leaves_the_repository_as_it_
     copytree(repository / "char-lm", tmp_path / "char-lm")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     most = (repository / "char-lm" / "1" / file).stat().st_size * 98 // 100  # enough for what is written before it
+    export = (*OSTINATO, "export", "--bundle", str(repository / "char-lm" / "1"), "--out", str(tmp_path))
     done = subprocess.run(
-        (
-            *OSTINATO,
-            "export",
-            "--bundle",
-            str(repository / "char-lm" / "1"),
-            "--out",
-            str(tmp_path),
-            "--artifacts",
-            artifacts,
+        prepared(
+            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))",
+            (*export, "--artifacts", artifacts),
         ),
-        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most)),
         capture_output=True,
         text=True,
         timeout=SECONDS,

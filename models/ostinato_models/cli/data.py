@@ -25,7 +25,7 @@ def data() -> None:
 @json_option
 def list_command(*, data_dir: Path | None, as_json: bool) -> None:
     """Show every data set, its task and licence, and whether its files are in the data folder."""
-    folder = data_dir or default_folder()
+    folder = _folder(data_dir)
     rows = [_describe(name, folder) for name in DATA_SETS]
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "data_sets": rows}))
@@ -41,7 +41,7 @@ def list_command(*, data_dir: Path | None, as_json: bool) -> None:
 @json_option
 def fetch_command(*, names: Sequence[str], data_dir: Path | None, as_json: bool) -> None:
     """Put the files of each data set NAME into the data folder and check their hashes."""
-    folder = data_dir or default_folder()
+    folder = _folder(data_dir)
     for name in names:
         for file in find_data_set(name).needed(folder):
             try:
@@ -53,6 +53,13 @@ def fetch_command(*, names: Sequence[str], data_dir: Path | None, as_json: bool)
                 click.echo(json.dumps({"data_set": name, "file": str(located.path), "sha256": located.sha256}))
             else:
                 click.echo(f"{located.path}  sha256 {located.sha256} ({checked})")
+
+
+def _folder(data_dir: Path | None) -> Path:
+    try:
+        return data_dir or default_folder()
+    except ModelsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pooch
 
-from ostinato_models.errors import DataHashError, DataMissingError
+from ostinato_models.errors import DataError, DataHashError, DataMissingError
 from ostinato_models.terminal import moves_cursor
 
 LOGGER = logging.getLogger(__name__)
@@ -50,9 +50,22 @@ class LocatedFile:
 
 
 def default_folder() -> Path:
-    """The data folder when none is given: ``OSTINATO_DATA``, else the user's cache folder."""
+    """The data folder when none is given: ``OSTINATO_DATA``, else the user's cache folder.
+
+    Raises:
+        DataError: None is given, and the user has no home folder.
+    """
     given = os.environ.get("OSTINATO_DATA")
-    return Path(given) if given else Path(pooch.os_cache("ostinato")) / "data"
+    if given:
+        return Path(given)
+    no_home = DataError(f"user {os.getuid()} has no home folder for data sets; pass --data-dir (or OSTINATO_DATA)")
+    try:
+        folder = Path(pooch.os_cache("ostinato")) / "data"
+    except RuntimeError as error:
+        raise no_home from error
+    if not folder.is_absolute():  # older versions of platformdirs return "~/.cache"
+        raise no_home
+    return folder
 
 
 def is_present(file: DataFile, folder: Path) -> bool:

@@ -5,7 +5,7 @@ import warnings
 
 from ostinato.v1 import generation_pb2 as ostinato_dot_v1_dot_generation__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in ostinato/v1/generation_pb2_grpc.py depends on'
+        + f' but the generated code in ostinato/v1/generation_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class GenerationServiceStub:
+class GenerationServiceStub(object):
     """Streams text from a recurrent language model, one network step per token.
     """
 
@@ -47,7 +47,7 @@ class GenerationServiceStub:
                 _registered_method=True)
 
 
-class GenerationServiceServicer:
+class GenerationServiceServicer(object):
     """Streams text from a recurrent language model, one network step per token.
     """
 
@@ -106,7 +106,7 @@ def add_GenerationServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class GenerationService:
+class GenerationService(object):
     """Streams text from a recurrent language model, one network step per token.
     """
 

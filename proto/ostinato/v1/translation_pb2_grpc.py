@@ -5,7 +5,7 @@ import warnings
 
 from ostinato.v1 import translation_pb2 as ostinato_dot_v1_dot_translation__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in ostinato/v1/translation_pb2_grpc.py depends on'
+        + f' but the generated code in ostinato/v1/translation_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class TranslationServiceStub:
+class TranslationServiceStub(object):
     """Translates sentences with an encoder-decoder.
     """
 
@@ -42,7 +42,7 @@ class TranslationServiceStub:
                 _registered_method=True)
 
 
-class TranslationServiceServicer:
+class TranslationServiceServicer(object):
     """Translates sentences with an encoder-decoder.
     """
 
@@ -75,7 +75,7 @@ def add_TranslationServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class TranslationService:
+class TranslationService(object):
     """Translates sentences with an encoder-decoder.
     """
 

@@ -102,7 +102,8 @@ class Lifecycle:
                 does not hold, when strict.
         """
         found = (await self._scan()).bundles
-        unknown = self._policies.unknown(found) if found else []  # an empty repository has an error of its own
+        held = {name: versions for name, versions in found.items() if versions}
+        unknown = self._policies.unknown(held) if held else []  # an empty repository has an error of its own
         if unknown and strict:
             raise StartupError("; ".join(unknown))
         for each in unknown:

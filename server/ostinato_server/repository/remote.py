@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -240,11 +241,22 @@ def _seen_as(remote: str, folder: Path) -> Iterator[None]:
 
 
 def default_cache() -> Path:
-    """The user's cache folder for this program, where the platform has it."""
+    """The user's cache folder for this program, where the platform has it.
+
+    Raises:
+        StartupError: The user has no home folder, or the library that finds it is not installed.
+    """
     try:
         from platformdirs import user_cache_path
     except ImportError:
         raise StartupError(
             "platformdirs is not installed; pip install 'ostinato[remote]', or give --cache-dir"
         ) from None
-    return user_cache_path("ostinato") / "repositories"
+    no_home = StartupError(f"user {os.getuid()} has no home folder for the cache; pass --cache-dir (or OSTINATO_CACHE)")
+    try:
+        folder = user_cache_path("ostinato") / "repositories"
+    except RuntimeError as error:
+        raise no_home from error
+    if not folder.is_absolute():  # older versions of platformdirs return "~/.cache"
+        raise no_home
+    return folder

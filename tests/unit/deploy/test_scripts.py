@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 from tests.deployed import ROOT
-from tests.tools import required_tool
 
 SHELL_SCRIPTS = sorted(
     path
     for path in [ROOT / ".ci" / "run", *(ROOT / "scripts").iterdir()]
     if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env bash")
 )
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: path.name)
 def test_shellcheck_has_nothing_to_say(script: Path) -> None:
-    tool = required_tool("shellcheck", "shellcheck")
-    done = subprocess.run([tool, script], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([SHELLCHECK, script], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
 
 

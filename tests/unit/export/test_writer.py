@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +48,19 @@ def test_bundle_says_what_it_holds(tmp_path: Path) -> None:
     }
 
 
-def test_weights_are_stored_as_fp16_and_everyone_may_read_them(tmp_path: Path) -> None:
+def test_weights_are_stored_as_fp16(tmp_path: Path) -> None:
     path = build_tiny_bundle(tmp_path, "sentiment") / "weights.safetensors"
     assert {value.dtype for value in load_file(path).values()} == {np.dtype(np.float16)}
-    assert path.stat().st_mode & 0o044 == 0o044
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_umask_decides_who_may_read_a_bundle(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        folder = write_bundle(untrained_classifier(seed=1), Target(tmp_path, "sentiment", artifacts=("onnx-int8",)))
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {mode}
 
 
 def test_failed_parity_leaves_the_bundle_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

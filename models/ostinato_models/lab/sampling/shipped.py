@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import ostinato_bundle
 from ostinato_bundle import BundleError, discover
 from ostinato_models.export.source import Source, load_bundle
 from ostinato_models.lab.errors import ShippedModelError
 
 REPOSITORY_VARIABLE = "OSTINATO_REPOSITORY"
-
-_PRETRAINED = Path(__file__).resolve().parents[3] / "pretrained"
-"""Where the shipped bundles are in a checkout; an installed package has none."""
 
 
 def load_shipped(name: str) -> Source:
@@ -37,5 +35,4 @@ def default_repository() -> Path:
     named = os.environ.get(REPOSITORY_VARIABLE)
     if named:
         return Path(named)
-    derived = Path("repository")
-    return derived if derived.is_dir() else _PRETRAINED
+    return ostinato_bundle.default_repository() or Path("models/pretrained")

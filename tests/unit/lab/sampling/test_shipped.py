@@ -12,7 +12,6 @@ from tests.bundles import build_tiny_bundle
 from ostinato_models.cli.lab import lab
 from ostinato_models.errors import ConfigurationError
 from ostinato_models.lab.errors import LabError, ShippedModelError
-from ostinato_models.lab.sampling import shipped
 from ostinato_models.lab.sampling.model import load_model
 from ostinato_models.lab.sampling.settings import PRESETS
 from ostinato_models.lab.sampling.shipped import REPOSITORY_VARIABLE, default_repository, load_shipped
@@ -54,7 +53,6 @@ def test_a_missing_model_is_told_with_the_place_and_the_way_out(
 
 
 def test_another_task_or_an_unknown_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(shipped, "_PRETRAINED", tmp_path)
     monkeypatch.setenv(REPOSITORY_VARIABLE, str(tmp_path))
     classifier = build_tiny_bundle(tmp_path, "sentiment").parent.name
     with pytest.raises(ConfigurationError, match="must be a character language model"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ostinato_models.data.files import DataFile, default_folder, is_present, locate
-from ostinato_models.errors import DataHashError, DataMissingError
+from ostinato_models.errors import DataError, DataHashError, DataMissingError
 
 CONTENT = b"some data"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -73,3 +73,15 @@ def test_the_environment_names_the_default_folder(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.delenv("OSTINATO_DATA")
     assert default_folder().name == "data"
+
+
+def test_a_user_without_a_home_is_asked_for_a_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "OSTINATO_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+    with pytest.raises(DataError, match=r"has no home folder.* --data-dir"):
+        default_folder()

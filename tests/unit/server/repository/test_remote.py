@@ -236,3 +236,15 @@ def test_folder_that_is_not_a_model_is_not_listed(side: Side, store: WebStore, b
     found = side.repository.scan()
     assert found.keys == {("m", 1)}
     assert [line for line in store.asked if line.startswith("GET")] == ["GET /index.json", "GET /", "GET /m/"]
+
+
+def test_a_user_without_a_home_is_asked_for_a_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+    with pytest.raises(StartupError, match=r"has no home folder.* --cache-dir"):
+        remote.default_cache()
