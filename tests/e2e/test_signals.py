@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import OSTINATO, Command, start_server
+from tests.e2e.conftest import OSTINATO, Command, start_server, stop_server
 
 from ostinato_client import Client
 
@@ -78,7 +78,7 @@ def test_a_server_that_loads_its_models_stops_without_waiting_for_them(
         assert process.wait(30) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_lets_a_stream_finish(repository: Path, tmp_path: Path, number: signal.Signals) -> None:
     server = start_server(repository, tmp_path / "log")
     with Client(server.target) as client:
@@ -96,7 +96,6 @@ def test_the_first_signal_lets_a_stream_finish(repository: Path, tmp_path: Path,
     [
         (signal.SIGINT, signal.SIGINT, 130),
         (signal.SIGTERM, signal.SIGTERM, 143),
-        (signal.SIGTERM, signal.SIGINT, 130),
         (signal.SIGHUP, signal.SIGTERM, 143),
     ],
 )
@@ -147,3 +146,25 @@ def test_sigterm_ends_a_training_without_a_traceback(tmp_path: Path) -> None:
         rest = process.stderr.read()
         assert process.wait(60) == 143
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_the_load_generator_and_its_processes_is_quiet(
+    repository: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    log = tmp_path / "log"
+    server = start_server(repository, log)
+    load = ("bench", "generate", "--concurrency", "2", "--processes", "2", "--duration", "600", "--max-chars", "20")
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    with subprocess.Popen(
+        (*serve_script(listening), *load, "--target", server.target),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        wait_for(log, "Generate OK")
+        os.killpg(process.pid, number)  # as a terminal does
+        assert process.communicate(timeout=60) == ("", "\n" if number == signal.SIGINT else "")
+        assert process.returncode == code
+    assert stop_server(server) == 0
