@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,6 +108,17 @@ def test_a_server_that_loads_its_models_stops_without_waiting_for_them(
         assert process.stdout.readline() == "loading\n"
         process.send_signal(number)
         assert process.wait(30) == 0
+
+
+def test_connections_are_refused_until_all_models_are_loaded(repository: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        address = reserved.getsockname()
+    command = (*serve_script(LOADS_FOR_EVER), "serve", "--repository", str(repository), "--metrics-port", "0")
+    with started(*command, "--port", str(address[1]), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
