@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 
 import click
@@ -112,6 +113,7 @@ def fleet(connection: Connection, processes: int = 1) -> Iterator[Fleet]:
     context = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
     pairs = [context.Pipe() for _ in range(processes)]
     children = [context.Process(target=serve, args=(theirs, connection), daemon=True) for _, theirs in pairs]
+    resource_tracker.ensure_running()  # first, since it unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is for the parent alone
     try:
         for child in children:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -25,7 +26,7 @@ from ostinato_server.repository.remote_url import RemoteUrl
 logger = logging.getLogger(__name__)
 
 _CANCEL_SECONDS = 1.0
-"""Time for a start to be given up."""
+"""Time for threads that fetch or load a model to end; a fetch does, and removes what is incomplete."""
 
 _DEFAULTS = {
     field.name: field.default if field.default_factory is MISSING else field.default_factory()
@@ -242,6 +243,13 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _leave_after(seconds: float) -> None:
+    """Ends the process if it has not ended by then."""
+    timer = threading.Timer(seconds, _leave, (0,))
+    timer.daemon = True
+    timer.start()
+
+
 async def _run(config: ServerConfig, as_json: bool) -> None:
     stopping = asyncio.Event()
     _watch_signals(stopping)
@@ -251,8 +259,8 @@ async def _run(config: ServerConfig, as_json: bool) -> None:
     if not starting.done():
         logger.info("stopping before all models were loaded")
         starting.cancel()
-        await asyncio.wait((starting,), timeout=_CANCEL_SECONDS)
-        _leave(0)
+        _leave_after(_CANCEL_SECONDS)
+        return
     server = await starting
     garbage.settle()
     if as_json:

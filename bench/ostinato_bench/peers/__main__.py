@@ -78,7 +78,8 @@ def main(peers: tuple[Server, ...], cache: Path, repository: Path, rounds: int, 
         ).write(folder)
     records = {path.stem: Record.read(path) for path in folder.glob("*.json")}
     page = ROOT / "docs" / "benchmarks.md"
-    page.write_text(splice(page.read_text() if page.exists() else TITLE, section(records)))
+    before = page.read_text(encoding="utf-8") if page.exists() else TITLE
+    page.write_text(splice(before, section(records)), encoding="utf-8")
 
 
 def measure(bench: Bench, servers: tuple[Server, ...], rounds: int) -> tuple[dict[str, list[Run]], dict[str, str]]:

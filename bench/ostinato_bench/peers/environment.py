@@ -23,8 +23,8 @@ def prepare(folder: Path, requirements: Path) -> Path:
         EnvironmentFailure: A package cannot be installed.
     """
     python, stamp = folder / "bin" / "python", folder / ".requirements"
-    wanted = requirements.read_text()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    wanted = requirements.read_text(encoding="utf-8")
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     if not python.exists():
         venv.create(folder, with_pip=True)
@@ -33,7 +33,7 @@ def prepare(folder: Path, requirements: Path) -> Path:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
         raise EnvironmentFailure(lines[-1])
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
     return python
 
 

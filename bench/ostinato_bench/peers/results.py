@@ -38,12 +38,12 @@ class Record:
     def write(self, folder: Path) -> None:
         """Writes it to ``NAME.json``."""
         fields = {name: getattr(self, name) for name in self.__slots__}
-        (folder / f"{self.name}.json").write_text(json.dumps(fields, indent=1) + "\n")
+        (folder / f"{self.name}.json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Record:
         """Reads what ``write`` wrote."""
-        return cls(**json.loads(path.read_text()))
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def mean(rounds: Sequence[Run], *path: str) -> float | None:
