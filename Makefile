@@ -30,6 +30,8 @@ TYPED := client/ostinato_client server/ostinato_server models/ostinato_bundle mo
 # These keep files below HOME otherwise, which may not be writable.
 export BUF_CACHE_DIR := $(CURDIR)/$(VENV)/buf-cache
 export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
+# With it, cd in a script may enter another folder and print its name.
+unexport CDPATH
 
 .PHONY: help
 help:  ## List the targets

@@ -130,7 +130,7 @@ def test_waiting_session_holds_no_slot(repository: Path) -> None:
     with serving(repository, max_concurrency=1, max_queue=0) as server:
         conversation = Conversation(server)
         first = conversation.turn("The cat")
-        assert (running(server), sessions_open(server)) == (0, 1)
+        until(lambda: (running(server), sessions_open(server)) == (0, 1))
         meanwhile = written(server, "A dog")
         second = conversation.turn(" and")
         conversation.close()
