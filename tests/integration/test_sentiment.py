@@ -1,12 +1,11 @@
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.harness import CALL_SECONDS, RunningServer, retry_seconds, serving, together, violation
+from tests.integration.harness import CALL_SECONDS, RunningServer, together, violation
 
 from ostinato.v1 import sentiment_pb2 as pb
 
@@ -109,13 +108,3 @@ def test_traces_are_for_small_batches(server: RunningServer) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         server.sentiment.ClassifyBatch(request, timeout=CALL_SECONDS)
     assert violation(caught.value) == ("include_trace", "needs a batch of at most 16 texts, not 17")
-
-
-def test_batch_over_the_bound_is_refused_with_a_retry_hint(repository: Path) -> None:
-    with serving(repository, max_concurrency=1, max_queue=2) as small:
-        request = pb.ClassifyBatchRequest(model="sentiment", texts=["fine"] * 4)
-        with pytest.raises(grpc.RpcError) as caught:
-            small.sentiment.ClassifyBatch(request, timeout=CALL_SECONDS)
-        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert retry_seconds(caught.value) > 0
-        assert classify(small, "fine").token_count >= 1
