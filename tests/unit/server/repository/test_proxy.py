@@ -87,7 +87,7 @@ def test_bundles_come_through_the_proxy(
     with proxying(store.url) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
         side = Side(f"http://{HOST}", tmp_path / "cache")
-        assert sorted(side.repository.scan()["m"]) == [1, 2]
+        assert sorted(side.repository.scan().bundles["m"]) == [1, 2]
         assert open_bundle(side.bring("m", 2)).manifest.version == 2
     assert f"http://{HOST}/m/2/manifest.json" in proxy.asked
 
@@ -98,7 +98,7 @@ def test_store_on_this_machine_is_never_behind_a_proxy(
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        assert "m" in Side(store.url, tmp_path / "cache").repository.scan()
+        assert "m" in Side(store.url, tmp_path / "cache").repository.scan().bundles
 
 
 @pytest.mark.parametrize(
