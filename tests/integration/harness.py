@@ -59,7 +59,7 @@ class RunningServer(Stubs):
             raise
         self.address = self._server.address
         self.metrics_url = self._server.metrics_url
-        super().__init__(grpc.insecure_channel(self.address))
+        super().__init__(grpc.insecure_channel(self.address, [("grpc.enable_http_proxy", 0)]))
 
     @contextmanager
     def connected(

@@ -41,6 +41,21 @@ def names(spans: list[ReceivedSpan]) -> list[str]:
     return [span.name for span in spans]
 
 
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_collector_on_this_machine_is_reached_without_a_proxy(
+    repository: Path, collector: Collector, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{scheme}{collector.address}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("grpc_proxy", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        with serving(repository, traces="otlp") as server:
+            fold(server.generation.Generate(continued(5), timeout=CALL_SECONDS, metadata=SAMPLED))
+    assert len(collector.calls()) == 1
+
+
 def test_a_stream_is_a_span_below_its_clients_and_its_phases_are_below_it(
     repository: Path, collector: Collector
 ) -> None:

@@ -7,6 +7,8 @@ import os
 import uuid
 from dataclasses import dataclass
 from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -15,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ostinato_server.errors import StartupError
+from ostinato_server.rpc.listener import is_loopback
 from ostinato_server.rpc.spans import Spans
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ FLUSH_SECONDS = 5.0
 _ABORT_SECONDS = 1.0
 """How long it then waits for the delivery to be given up."""
 
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_DEFAULT_ENDPOINT = "http://localhost:4317"
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
@@ -64,7 +69,7 @@ def start_tracing() -> Tracing:
     if protocol != "grpc":
         raise StartupError(f"traces go out over gRPC: OTEL_EXPORTER_OTLP_PROTOCOL must be grpc, not {protocol!r}")
     try:
-        exporter = OTLPSpanExporter()
+        exporter = OTLPSpanExporter(channel_options=_channel_options())
         processor = BatchSpanProcessor(exporter)
     except (ValueError, OSError) as error:
         raise StartupError(f"the OTEL_ variables cannot be used: {error}") from error
@@ -74,3 +79,10 @@ def start_tracing() -> Tracing:
     )
     provider.add_span_processor(processor)
     return Tracing(Spans(provider.get_tracer("ostinato_server"), TraceContextTextMapPropagator()), provider, exporter)
+
+
+def _channel_options() -> Any:
+    """Keeps a collector on this machine from the proxy that the environment names."""
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), _DEFAULT_ENDPOINT)
+    host = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").hostname or ""
+    return (("grpc.enable_http_proxy", 0),) if is_loopback(host) else ()
