@@ -54,7 +54,7 @@ def test_commands_that_measure_parse_and_name_files_of_the_data_set(name: str, t
     data_set = DATA_SETS[name]
     files = {file.name for file in (*data_set.files, *data_set.prepared)}
     for command in describe(name).measuring:
-        _, _, *arguments = command.replace("DIR", str(tmp_path)).split()
+        _, _, *arguments = [word.replace("DIR", str(tmp_path)) for word in command.split()]
         assert arguments[0] == data_set.task
         named = [argument for argument in arguments if "/" in argument and argument != str(tmp_path)]
         assert named
