@@ -138,6 +138,25 @@ def test_blocked_call_does_not_delay_a_stop_beyond_its_deadline(server: RunningS
             list(stalled)
 
 
+def test_call_that_was_given_up_counts_for_its_caller_until_the_client_reads_on(repository: Path) -> None:
+    with (
+        serving(repository, max_deadline_seconds=0.5, max_requests_per_caller=1) as limited,
+        limited.connected(options=SMALL_WINDOW) as blocked,
+    ):
+        stalled = blocked.generation.Generate(GENERATE)
+        next(stalled)
+        while not ended(limited, "/ostinato.v1.GenerationService/Generate"):
+            pass
+        with pytest.raises(grpc.RpcError) as refused:
+            next(limited.generation.Generate(GENERATE))
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        with pytest.raises(grpc.RpcError):
+            list(stalled)
+        again = limited.generation.Generate(GENERATE)
+        next(again)
+        again.cancel()
+
+
 def test_blocked_client_that_goes_is_counted_as_cancelled_and_no_error_is_logged(
     repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

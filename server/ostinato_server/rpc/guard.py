@@ -192,7 +192,7 @@ class Guard(grpc.aio.ServerInterceptor):
             logger.exception("%s: unexpected error after the deadline (request %s)", call.method, call.request_id)
         finally:
             call.code, call.reason = code_of(error), reason_of(error)
-            self._leave(call)
+            self._end(call)
 
     def _enter(self, method: str, context: Context) -> Call:
         metadata = tuple(context.invocation_metadata() or ())
@@ -236,15 +236,24 @@ class Guard(grpc.aio.ServerInterceptor):
         await context.abort(call.code, message, tuple(metadata))
 
     def _leave(self, call: Call) -> None:
-        """Counts and logs a call as ended, once, and before its client knows."""
+        """Ends a call, before its client knows."""
+        if call.counted and call.caller is not None:
+            call.counted = False
+            self._limit.leave(call.caller.key)
+        self._end(call)
+
+    def _end(self, call: Call) -> None:
+        """Measures and logs a call as ended, once.
+
+        A call that was given up still counts for its caller: what it left in the transport takes memory until the
+        client reads on or goes.
+        """
         if call.told:
             return
         call.told = True
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
-        if call.counted and call.caller is not None:
-            self._limit.leave(call.caller.key)
         seconds = time.monotonic() - call.started
         self._metrics.call_ended(call.method, call.code.name, seconds, call.sampled_trace_id)
         self._log.ended(call, seconds)
