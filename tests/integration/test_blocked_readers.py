@@ -115,7 +115,9 @@ def test_call_of_a_client_that_does_not_read_ends_at_the_cap(server: RunningServ
             pass
         assert statuses == {"DEADLINE_EXCEEDED": 1}
         outcomes = {dict(labels)["outcome"] for labels, value in requests(server) if value}
-        assert outcomes.isdisjoint({"cancelled", "internal"})
+        assert "internal" not in outcomes
+        # Texts of a stream run side by side: those behind the blocked one are cancelled with it.
+        assert "cancelled" not in outcomes or call.method.endswith("ClassifyStream")
 
         again = call.open(other)  # the slot, or the session, is free
         next(again)
