@@ -64,7 +64,7 @@ def fetch(url: str, seconds: float) -> bytes:
     """What an address of HTTP answers; one on loopback is never asked through a proxy.
 
     Raises:
-        URLError: There is no answer, or not a good one.
+        URLError: The port does not answer, or answers with an error.
         OSError: The connection failed.
     """
     direct = is_loopback(urlsplit(url).hostname or "")

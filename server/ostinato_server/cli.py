@@ -208,7 +208,7 @@ def read_repository(text: str | None) -> Path | RemoteUrl:
     """The folder or address that was given, or the default folder.
 
     Raises:
-        StartupError: No repository can have the address, or none was given and there is no default folder.
+        StartupError: The address is not that of a repository, or none was given and there is no default folder.
     """
     if text:
         return RemoteUrl.parse(text) or Path(text)

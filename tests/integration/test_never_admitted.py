@@ -74,6 +74,14 @@ def test_request_over_the_whole_limit_is_invalid_and_gets_no_retry_hint(small: R
     assert violation(caught.value) == (field, f"{need} at once, {LIMIT}")
 
 
+def test_search_wider_than_the_model_allows_names_the_width(small: RunningServer) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        small.inference.ModelInfer(
+            infer_request("translation-en-fr", "text", ["a cat"], beam_size=1000), timeout=CALL_SECONDS
+        )
+    assert violation(caught.value)[0] == "beam_size"
+
+
 def test_widest_search_is_admitted_however_few_slots_are_configured(repository: Path) -> None:
     with serving(repository, max_concurrency=1, max_queue=0) as server:
         widest = server.models.ListModels(models_pb2.ListModelsRequest()).models[2].limits.max_beam_size

@@ -214,7 +214,7 @@ class PromptReading:
             self._ready.append(sequence)
         elif len(prompt.rest) <= SHORT_PROMPT:
             self._short.append(prompt)
-        elif prompt.sequence.generated:  # before it has made a step here: it was made elsewhere
+        elif prompt.sequence.generated:  # tokens of an earlier call, since this one has not made a step yet
             self._resumed.append(prompt)
         else:
             self._long.append(prompt)

@@ -177,7 +177,7 @@ def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, path: Path, *, listed: bool) -> None:
-    """Lets a folder refuse its content, or also what it is, to whoever asks: to root too."""
+    """Makes the listing of a folder fail, or its stat too, also for root."""
 
     def refusing(inner: Callable[..., Any]) -> Callable[..., Any]:
         def ask(self: Path, *arguments: Any, **options: Any) -> Any:

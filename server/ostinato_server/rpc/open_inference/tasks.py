@@ -133,8 +133,8 @@ class Tasks:
         if aligned and count > 1:
             raise InvalidArgument("text", f"must be one sentence where attention is asked for, not {count}")
         options = {name: value for name, value in arguments.options.items() if name != "attention"}
-        slots = count * int(options.get("beam_size", 1))
-        fields.admissible("text", slots, cast("DecodeModel", model).client.admission)
+        beam_size = min(int(options.get("beam_size", 1)), model.limits.max_beam_size)  # a wider one is refused below
+        fields.admissible("text", count * beam_size, cast("DecodeModel", model).client.admission)
         requests = [
             translation_pb2.TranslateRequest(
                 model=model.name, version=model.version, text=text, include_attention=aligned, **options

@@ -24,7 +24,7 @@ HOST = "models.example"
 
 
 class Proxy(ThreadingHTTPServer):
-    """Fetches what is asked of ``HOST`` from a store on loopback.
+    """Forwards requests for ``HOST`` to a store on loopback.
 
     Attributes:
         asked: Every address that was asked for.
