@@ -61,8 +61,8 @@ class OnnxBackend:
         self._threads = RowThreads(threads if device == "cpu" else 1)
 
     def graph(self, name: str) -> OnnxGraph:
-        """Opens a graph that keeps nothing between calls."""
-        return OnnxGraph(self._session(name), self._threads)
+        """Opens a graph that keeps nothing between calls; its inputs come in as many shapes as there are texts."""
+        return OnnxGraph(self._session(name, fixed_shapes=False), self._threads)
 
     def step_table(self, name: str, capacity: int) -> StepTable:
         """Opens a step graph with room for ``capacity`` streams."""
@@ -79,9 +79,9 @@ class OnnxBackend:
         content = several_steps(read_graph(self._bundle, path), [tensor.name for tensor in graph.state])
         return self._open(path, content)
 
-    def _session(self, name: str) -> onnxruntime.InferenceSession:
+    def _session(self, name: str, *, fixed_shapes: bool = True) -> onnxruntime.InferenceSession:
         path, graph = self._bundle.graph_path(name, self._artifact), self._bundle.manifest.graphs[name]
-        session = self._open(path, read_graph(self._bundle, path))
+        session = self._open(path, read_graph(self._bundle, path), fixed_shapes=fixed_shapes)
         for what, found, listed in (
             ("inputs", session.get_inputs(), graph.inputs),
             ("outputs", session.get_outputs(), graph.outputs),
@@ -91,8 +91,8 @@ class OnnxBackend:
                 raise BundleError(path, wrong)
         return session
 
-    def _open(self, path: Path, content: bytes) -> onnxruntime.InferenceSession:
-        return _open(path, content, self.device, shared=self._threads.count > 1)
+    def _open(self, path: Path, content: bytes, *, fixed_shapes: bool = True) -> onnxruntime.InferenceSession:
+        return _open(path, content, self.device, shared=self._threads.count > 1, fixed_shapes=fixed_shapes)
 
 
 def read_graph(bundle: Bundle, path: Path) -> bytes:
@@ -113,7 +113,7 @@ def read_graph(bundle: Bundle, path: Path) -> bytes:
         raise BundleError(path, f"is no ONNX graph: {error}") from error
 
 
-def _open(path: Path, content: bytes, device: str, *, shared: bool) -> onnxruntime.InferenceSession:
+def _open(path: Path, content: bytes, device: str, *, shared: bool, fixed_shapes: bool) -> onnxruntime.InferenceSession:
     """Opens a graph; the runtime is given verified bytes and no file.
 
     Args:
@@ -121,10 +121,13 @@ def _open(path: Path, content: bytes, device: str, *, shared: bool) -> onnxrunti
         content: The graph.
         device: ``cpu`` or ``cuda``.
         shared: Whether several threads run it at once.
+        fixed_shapes: Whether its inputs come in few shapes.
     """
     options = onnxruntime.SessionOptions()
     # Its arena has one lock: small operations of two threads then take longer than one after the other.
     options.enable_cpu_mem_arena = not shared
+    # The runtime keeps a plan of the memory of every shape that it has seen: 20 MiB for some hundred shapes of prompts.
+    options.enable_mem_pattern = fixed_shapes
     options.intra_op_num_threads = 1  # `RowThreads` has the others
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
