@@ -118,7 +118,7 @@ def _full(task: TaskName) -> Preset:
             name="full",
             dataset="sst2",
             model=SentimentClassifierConfig(
-                vocabulary_size=12000,  # the transfer set has the teacher's words too
+                vocabulary_size=14000,  # the transfer set has the teacher's words too, and everyday ones
                 embedding_size=200,
                 hidden_size=200,
                 pooling="max",
@@ -127,12 +127,14 @@ def _full(task: TaskName) -> Preset:
             training=TrainingConfig(
                 epochs=5,
                 batch_size=64,
+                max_tokens=512,  # the transfer set has texts of several sentences
                 learning_rate=1.5e-3,
                 average_decay=0.999,
                 warmup_steps=200,
                 weight_decay=0.01,
                 label_smoothing=0.05,  # the labels are thresholded votes, not certainties
                 distillation_temperature=2.0,
+                typed_share=0.35,
                 unknown_rate=0.05,  # word dropout: also what makes <unk> neutral
             ),
         )
@@ -148,15 +150,16 @@ def _full(task: TaskName) -> Preset:
             dropout=0.3,
         ),
         training=TrainingConfig(
-            epochs=12,
+            epochs=20,
             batch_size=256,
             tokens_per_batch=1000,  # small, as for char-lm: 1,500 updates in an epoch
-            max_tokens=64,
+            max_tokens=96,  # two sentences typed in capitals
             learning_rate=2e-3,
             average_decay=0.999,
             warmup_steps=400,
             clip_norm=1.0,
             label_smoothing=0.1,
+            typed_share=0.5,
             checkpoint_every_steps=500,
         ),
     )
@@ -185,6 +188,7 @@ def _captions(dataset: str) -> Preset:
             warmup_steps=400,
             clip_norm=1.0,
             label_smoothing=0.1,
+            typed_share=0.5,
             checkpoint_every_steps=500,
         ),
     )

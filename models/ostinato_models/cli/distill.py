@@ -12,7 +12,7 @@ import click
 
 from ostinato_models.cli.options import data_dir_option, given_options, json_option
 from ostinato_models.data.corpora import find_data_set
-from ostinato_models.data.examples import SentimentCorpus
+from ostinato_models.data.examples import SentimentCorpus, TranslationCorpus
 from ostinato_models.data.files import default_folder
 from ostinato_models.errors import ModelsError
 from ostinato_models.training.configuration import Precision
@@ -64,12 +64,16 @@ def distill(
         if (out / "checkpoint.pt").exists() and not resume:
             raise click.ClickException(f"run directory {out}: already holds a training: resume it or choose another")
         teacher, tokenizer = load_teacher(find_teacher(), seed)
-        corpus = find_data_set("sst2").load(data_dir or default_folder())
+        folder = data_dir or default_folder()
+        corpus = find_data_set("sst2").load(folder)
+        everyday = find_data_set("tatoeba-en-fr").load(folder)
         assert isinstance(corpus, SentimentCorpus)  # noqa: S101 (for the type checker)
+        assert isinstance(everyday, TranslationCorpus)  # noqa: S101
         record = run(
             teacher,
             tokenizer,
             corpus,
+            [pair.source for pair in everyday.train],
             out,
             fine_tuning=replace(
                 FINE_TUNING,

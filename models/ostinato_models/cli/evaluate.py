@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ostinato_bundle import Artifact, BundleError
 from ostinato_models.cli.options import json_option
+from ostinato_models.data.variants import REVIEW_VARIANTS
 from ostinato_models.errors import ModelsError
 from ostinato_models.terminal import console, progress
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
     help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference.",
 )
 @click.option(
@@ -68,6 +68,13 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads that a call may use."
 )
+@click.option(
+    "--variant", type=click.Choice(list(REVIEW_VARIANTS)), help="Type the texts this way (sentiment, translation)."
+)
+@click.option(
+    "--words", type=click.IntRange(min=0), default=0, help="Join texts of a class to this length (sentiment)."
+)
+@click.option("--pairs", is_flag=True, help="Measure on minimal pairs of negation and idioms, not --data (sentiment).")
 @click.option("--record", "wanted", is_flag=True, help="Write the result into the bundle's manifest and model card.")
 @click.option("--data-set", help="What to call the data there.  [default: the file's name and the split]")
 @json_option
@@ -75,13 +82,16 @@ def evaluate(
     *,
     task: str,
     bundle: Path,
-    data: Path,
+    data: Path | None,
     runtime: Artifact,
     split: str,
     references: Path | None,
     beam_size: int,
     lanes: int,
     threads: int,
+    variant: str | None,
+    words: int,
+    pairs: bool,
     wanted: bool,
     data_set: str | None,
     as_json: bool,
@@ -93,8 +103,21 @@ def evaluate(
 
     if references is not None and (task != "translation" or split != "all"):
         raise click.UsageError("--references goes with a translation model and all of --data.")
+    if pairs == (data is not None):
+        raise click.UsageError("Give --data, or --pairs for a sentiment model.")
+    if pairs and task != "sentiment":
+        raise click.UsageError("--pairs goes with a sentiment model.")
+    if (words and task != "sentiment") or (variant and task == "char-lm"):
+        raise click.UsageError("--words goes with a sentiment model, --variant with sentiment and translation.")
     options = Options(
-        runtime=runtime, split=split, references=references, beam_size=beam_size, lanes=lanes, threads=threads
+        runtime=runtime,
+        split=split,
+        references=references,
+        beam_size=beam_size,
+        lanes=lanes,
+        threads=threads,
+        variant=variant,
+        words=words,
     )
     torch.set_num_threads(threads)
     try:
@@ -102,7 +125,7 @@ def evaluate(
         measured = _measure(task, bundle, data, options)
         seconds = time.monotonic() - started
         if wanted:
-            record(bundle, measured, options, data_set or (data.name if split == "all" else f"{data.name}, {split}"))
+            record(bundle, measured, options, data_set or _name(data, split))
     except (ModelsError, BundleError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -122,7 +145,13 @@ def evaluate(
         _show(task, runtime, measured, seconds)
 
 
-def _measure(task: str, bundle: Path, data: Path, options: Options) -> Measured:
+def _name(data: Path | None, split: str) -> str:
+    if data is None:
+        return "minimal pairs of negation and idioms"
+    return data.name if split == "all" else f"{data.name}, {split}"
+
+
+def _measure(task: str, bundle: Path, data: Path | None, options: Options) -> Measured:
     from ostinato_models.evaluation.bundle import evaluate as run
 
     columns = TextColumn(task), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()

@@ -7,13 +7,13 @@ one keeps all its translations as references and none of them is trained on.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 import zipfile
 from pathlib import Path
 
 from ostinato_models.data.examples import ReferencedSentence, SentencePair, TranslationCorpus
 from ostinato_models.data.files import DataFile, locate
 from ostinato_models.errors import DataFormatError
+from ostinato_models.tokenization.normalization import typed_text
 
 FILE = DataFile(
     "tatoeba/fra-eng.zip",
@@ -24,8 +24,6 @@ FILE = DataFile(
 )
 
 VALID_SHARE = TEST_SHARE = 0.016  # about 1,500 English sentences each
-
-_PLAIN = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 
 
 def load_tatoeba(folder: Path) -> TranslationCorpus:
@@ -40,23 +38,15 @@ def load_tatoeba(folder: Path) -> TranslationCorpus:
             text = archive.read("fra.txt").decode("utf-8")
     except (KeyError, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise DataFormatError(file.path, 0, f"no readable fra.txt: {error}") from error
+    normalizer = typed_text()
     pairs: list[SentencePair] = []
     for line, row in enumerate(text.removesuffix("\n").split("\n"), start=1):  # other separators are a sentence's own
         parts = row.split("\t")  # later archives have a third column, the attribution
         if len(parts) < 2:
             raise DataFormatError(file.path, line, "expected English and French, tab separated")
-        pairs.append(SentencePair(plain(parts[0]), plain(parts[1])))
+        pairs.append(SentencePair(normalizer.normalize_str(parts[0]), normalizer.normalize_str(parts[1])))
     train, valid, test = split_by_source(pairs)
     return TranslationCorpus("tatoeba-en-fr", {file.name: file.sha256}, "en", "fr", train, valid, test)
-
-
-def plain(text: str) -> str:
-    """Compose accents (NFC) and write one kind of space and apostrophe.
-
-    The French side mixes three kinds of space before ``?`` and two apostrophes; a model asked to
-    guess which would spend its capacity on typography.
-    """
-    return unicodedata.normalize("NFC", text).translate(_PLAIN).strip()
 
 
 def split_by_source(

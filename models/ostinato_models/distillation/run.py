@@ -16,7 +16,7 @@ from ostinato_models.data.batches import pad
 from ostinato_models.data.examples import SentimentCorpus, SoftlyLabelledText
 from ostinato_models.distillation.soft_labels import write_soft_labels
 from ostinato_models.distillation.teacher import Teacher
-from ostinato_models.distillation.transfer import TransferSettings, transfer_texts
+from ostinato_models.distillation.transfer import TransferSettings, documents, known_opinions, transfer_texts
 from ostinato_models.terminal import console, moves_cursor
 from ostinato_models.training.checkpoints import load_weights
 from ostinato_models.training.configuration import TrainingConfig
@@ -32,7 +32,7 @@ FINE_TUNING = TrainingConfig(
     batch_size=32,
     tokens_per_batch=1024,
     max_tokens=80,
-    learning_rate=6e-5,
+    learning_rate=3e-5,
     final_learning_rate_ratio=0.02,
     warmup_steps=150,
     weight_decay=0.01,
@@ -44,6 +44,7 @@ def distill(
     teacher: Teacher,
     tokenizer: Tokenizer,
     corpus: SentimentCorpus,
+    everyday: Sequence[str],
     directory: Path,
     *,
     fine_tuning: TrainingConfig,
@@ -58,6 +59,7 @@ def distill(
         teacher: with a fresh head.
         tokenizer: the teacher's.
         corpus: what it learns from; its test set is only measured.
+        everyday: sentences of another kind to label.
         directory: where the checkpoint and the soft labels go; a training there is gone on with.
         fine_tuning: how to train.
         transfer: what to label.
@@ -86,10 +88,13 @@ def distill(
         with torch.no_grad():
             results = trainer.task.report()
         reporter.line("  ".join(f"{name} {value:.6g}" for name, value in results.items()))
-    texts = transfer_texts([row.text for row in corpus.train], whole_words(tokenizer), transfer, fine_tuning.seed)
+    seed = fine_tuning.seed
+    texts = transfer_texts([row.text for row in corpus.train], whole_words(tokenizer), everyday, transfer, seed)
     precision = AUTOCAST.get(fine_tuning.precision)
     with torch.autocast(device.type, precision, enabled=precision is not None):
         rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
+    rows += known_opinions(transfer.opinions, seed)
+    rows += documents(rows, transfer.documents, seed)
     write_soft_labels(directory / SOFT_LABELS, rows)
     record = {
         "command": shlex.join(command),

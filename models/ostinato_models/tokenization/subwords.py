@@ -9,11 +9,11 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
-    normalizers,
     pre_tokenizers,
     trainers,
 )
 
+from ostinato_models.tokenization.normalization import review_text, typed_text
 from ostinato_models.tokenization.vocabulary import (
     BEGIN,
     END,
@@ -26,22 +26,16 @@ from ostinato_models.tokenization.vocabulary import (
 def train_byte_pair_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """Learn byte-level byte-pair encoding (Sennrich et al., 2016; Radford et al., 2019).
 
-    Every text can be encoded and decodes to itself, accents composed (NFC) and with one kind of
-    space and apostrophe, whichever a person typed; no token is ever unknown. Ids 0 to 3 are
-    ``<pad>``, ``<unk>``, ``<s>`` and ``</s>``, which no text encodes to.
+    Every text can be encoded and decodes to itself in the form that `typed_text` gives it; no
+    token is ever unknown. Ids 0 to 3 are ``<pad>``, ``<unk>``, ``<s>`` and ``</s>``, which no text
+    encodes to.
 
     Args:
         texts: what to learn from, both languages together for translation.
         vocabulary_size: tokens in all, the 4 reserved and the 256 bytes included.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFC(),
-            normalizers.Replace(Regex("[\u00a0\u202f\u2009]"), " "),
-            normalizers.Replace("\u2019", "'"),
-        ]
-    )
+    tokenizer.normalizer = typed_text()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -70,17 +64,7 @@ def train_english_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Token
         vocabulary_size: tokens in all, at most.
     """
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
-            normalizers.Replace(Regex("[\u2018\u2019\u02bc`\u00b4]"), "'"),
-            normalizers.Replace(Regex("[\u201c\u201d]|''"), '"'),
-            normalizers.Replace("-lrb-", "("),
-            normalizers.Replace("-rrb-", ")"),
-            normalizers.Replace(Regex(r"n't\b"), " n't"),
-        ]
-    )
+    tokenizer.normalizer = review_text()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"), behavior="removed", invert=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from tokenizers import Tokenizer
 
 from ostinato_models.data.corpora import find_data_set
-from ostinato_models.data.examples import CharacterCorpus, SentimentCorpus, TranslationCorpus
+from ostinato_models.data.examples import CharacterCorpus, SentencePair, SentimentCorpus, TranslationCorpus
+from ostinato_models.data.variants import CAPITALS_SHARE, capitals
 from ostinato_models.distillation.soft_labels import read_soft_labels
 from ostinato_models.errors import ConfigurationError
 from ostinato_models.networks import (
@@ -102,7 +104,7 @@ def build_task(
             )
         case Seq2SeqConfig(), TranslationCorpus():
             tokenizer = tokenizer or train_byte_pair_tokenizer(
-                (text for pair in corpus.train for text in pair), model.vocabulary_size
+                _translation_texts(corpus.train, training.typed_share), model.vocabulary_size
             )
             seq2seq_config = replace(model, vocabulary_size=tokenizer.get_vocab_size())
             seq2seq = Seq2Seq(seq2seq_config).to(device)
@@ -115,6 +117,15 @@ def build_task(
                 _sizes(corpus),
             )
     raise ConfigurationError("dataset", preset.dataset, f"a data set for {preset.task}")
+
+
+def _translation_texts(pairs: Sequence[SentencePair], typed_share: float) -> Iterator[str]:
+    """What the tokenizer learns from: both sides, and as many sources in capitals as typed texts have."""
+    every = round(1 / (typed_share * CAPITALS_SHARE)) if typed_share else 0
+    for index, pair in enumerate(pairs):
+        yield from pair
+        if every and index % every == 0:
+            yield capitals(pair.source)
 
 
 def _sizes(corpus: SentimentCorpus | TranslationCorpus) -> dict[str, int]:

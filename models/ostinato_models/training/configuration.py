@@ -34,6 +34,7 @@ class TrainingConfig:
 
     label_smoothing: float = 0.0
     distillation_temperature: float = 2.0  # softens a teacher's labels (sentiment)
+    typed_share: float = 0.0  # chance that a source is typed otherwise than the corpus has it (data/variants.py)
     unknown_rate: float = 0.0  # inputs replaced by <unk>, so that its embedding means something
     teacher_forcing: float = 1.0  # chance that the decoder is fed the true token, at the start
     final_teacher_forcing: float = 1.0  # and at the end; linear between (Bengio et al., 2015)
@@ -69,6 +70,7 @@ class TrainingConfig:
             "final_learning_rate_ratio",
             "average_decay",
             "label_smoothing",
+            "typed_share",
             "unknown_rate",
             "teacher_forcing",
             "final_teacher_forcing",

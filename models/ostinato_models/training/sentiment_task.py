@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ostinato_models.data.batches import bucketed_batches, pad
 from ostinato_models.data.examples import LabelledText, SentimentCorpus, SoftlyLabelledText
+from ostinato_models.data.variants import typed_review
 from ostinato_models.tokenization import UNKNOWN_ID
 from ostinato_models.training.configuration import TrainingConfig
 
@@ -42,19 +44,28 @@ class SentimentTask:
         self._device = device
         rows = corpus.train if soft_labels is None else soft_labels
         self._soft = soft_labels is not None
-        self._train = self._ids(tokenizer, [row[0] for row in rows])
+        self._tokenizer = tokenizer
+        self._texts = [row[0] for row in rows]
+        self._train: list[list[int]] = []  # token ids of the epoch's texts
         self._targets = torch.tensor([row[1] for row in rows])  # (N,), labels or log-odds
         self._valid, self._valid_labels = self._encode(tokenizer, corpus.valid)
         self._test, self._test_labels = self._encode(tokenizer, corpus.test)
         self._shown = corpus.valid[:SAMPLES]
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
-        """Row numbers of texts of similar length."""
+        """Type the texts as this epoch has them; row numbers of texts of similar length."""
+        config = self._config
+        seed = config.seed * 1_000_003 + epoch
+        texts = self._texts
+        if config.typed_share:
+            source = random.Random(seed)
+            texts = [typed_review(text, source) if source.random() < config.typed_share else text for text in texts]
+        self._train = self._ids(self._tokenizer, texts)
         return bucketed_batches(
             [(len(row),) for row in self._train],
-            max_tokens=self._config.tokens_per_batch,
-            max_rows=self._config.batch_size,
-            generator=torch.Generator().manual_seed(self._config.seed * 1_000_003 + epoch),
+            max_tokens=config.tokens_per_batch,
+            max_rows=config.batch_size,
+            generator=torch.Generator().manual_seed(seed),
         )
 
     def begin_epoch(self) -> None:

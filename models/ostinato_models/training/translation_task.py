@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ostinato_models.data.batches import bucketed_batches, pad
 from ostinato_models.data.examples import ReferencedSentence, TranslationCorpus
+from ostinato_models.data.variants import typed_pairs
 from ostinato_models.networks import Seq2Seq
 from ostinato_models.tokenization import BEGIN_ID, END_ID, PAD_ID
 from ostinato_models.training.configuration import TrainingConfig
@@ -39,21 +40,26 @@ class TranslationTask:
         self._config = config
         self._device = device
         self._valid, self._test = corpus.valid, corpus.test
-        sources = tokenizer.encode_batch([pair.source for pair in corpus.train])
-        targets = tokenizer.encode_batch([pair.target for pair in corpus.train])
+        self._pairs = corpus.train
+        self._train: list[tuple[list[int], list[int]]] = []  # source and target ids of the epoch's pairs
+
+    def batches(self, epoch: int) -> Sequence[Tensor]:
+        """Type the sources as this epoch has them; row numbers of pairs of similar lengths, sources' first."""
+        config = self._config
+        seed = config.seed * 1_000_003 + epoch
+        pairs = typed_pairs(self._pairs, config.typed_share, seed) if config.typed_share else self._pairs
+        sources = self._tokenizer.encode_batch([pair.source for pair in pairs])
+        targets = self._tokenizer.encode_batch([pair.target for pair in pairs])
         self._train = [
             (source.ids, target.ids)
             for source, target in zip(sources, targets, strict=True)
             if 0 < len(source.ids) <= config.max_tokens and 0 < len(target.ids) < 2 * config.max_tokens
         ]
-
-    def batches(self, epoch: int) -> Sequence[Tensor]:
-        """Row numbers of pairs with sources, then targets, of similar length."""
         return bucketed_batches(
             [(len(source), len(target) + 1) for source, target in self._train],
-            max_tokens=self._config.tokens_per_batch,
-            max_rows=self._config.batch_size,
-            generator=torch.Generator().manual_seed(self._config.seed * 1_000_003 + epoch),
+            max_tokens=config.tokens_per_batch,
+            max_rows=config.batch_size,
+            generator=torch.Generator().manual_seed(seed),
         )
 
     def begin_epoch(self) -> None:

