@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from ostinato_models.data.batches import pad
 from ostinato_models.data.examples import SentimentCorpus, SoftlyLabelledText
 from ostinato_models.distillation.soft_labels import write_soft_labels
-from ostinato_models.distillation.teacher import Teacher
+from ostinato_models.distillation.teacher import NAME, Teacher
 from ostinato_models.distillation.transfer import TransferSettings, documents, known_opinions, transfer_texts
 from ostinato_models.terminal import console, moves_cursor
 from ostinato_models.training.checkpoints import load_weights
@@ -52,6 +52,7 @@ def distill(
     device: torch.device,
     command: Sequence[str],
     stream: TextIO,
+    network: str = NAME,
 ) -> dict[str, Any]:
     """Fine-tune `teacher` on the corpus and write its soft labels.
 
@@ -66,6 +67,7 @@ def distill(
         device: where to compute.
         command: what the person typed, for the record.
         stream: where progress is shown.
+        network: what the teacher is called in the record.
 
     Returns:
         The content of ``config.json``: settings, curve and results.
@@ -98,6 +100,7 @@ def distill(
     write_soft_labels(directory / SOFT_LABELS, rows)
     record = {
         "command": shlex.join(command),
+        "network": network,
         "training": fine_tuning.to_dict(),
         "data": {"name": corpus.name, "files": corpus.files, "texts": len(rows)},
         "curve": progress.curve,

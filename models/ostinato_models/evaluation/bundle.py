@@ -126,6 +126,8 @@ def evaluate(
 def record(path: Path, measured: Measured, options: Options, data_set: str) -> None:
     """Write what was measured into the bundle's manifest and model card, over earlier values of the same kind.
 
+    Of a variant only the accuracy, or the BLEU and the runaways, are written.
+
     Args:
         path: the bundle's folder.
         measured: what was found.
@@ -137,9 +139,11 @@ def record(path: Path, measured: Measured, options: Options, data_set: str) -> N
     how += [options.variant] if options.variant else []
     how += [f"{options.words} words"] if options.words else []
     suffix = f" ({', '.join(how)})" if how else ""
+    wanted = ("accuracy", "bleu", "runaways") if options.variant else tuple(measured.measures)
     new = [
         Evaluation(measure=f"{name}{suffix}", value=round(value, 6), data_set=data_set, artifact=options.runtime)
         for name, value in measured.measures.items()
+        if name in wanted
     ]
     replaced = {(row.measure, row.data_set, row.artifact) for row in new}
     kept = [row for row in manifest.evaluation if (row.measure, row.data_set, row.artifact) not in replaced]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ostinato_models.data.examples import LabelledText, ReferencedSentence
+from ostinato_models.data.examples import NEGATIVE, POSITIVE, LabelledText, ReferencedSentence
 from ostinato_models.data.tatoeba import load_tatoeba
 from ostinato_models.errors import DataFormatError, DataMissingError
 from ostinato_models.evaluation.errors import EvaluationError
+
+UNDECIDED = 0.3
+"""Mean ratings nearer to 0 than this say nothing."""
 
 TEXT_COLUMNS = ("sentence", "content", "text")
 
@@ -41,12 +45,16 @@ def read_text(path: Path, split: str) -> tuple[str, str]:
 def read_labelled(path: Path) -> list[LabelledText]:
     """Read tab-separated labels, 0 or 1, and texts; a header may say which column is which.
 
-    Without one, the column whose first row is 0 or 1 holds the labels. Empty lines are passed over.
+    Without one, the column whose first row is 0 or 1 holds the labels. Empty lines are passed over. Three columns
+    without a header are a number, the mean of people's ratings from -4 to 4 and a text, as VADER's ground truth has
+    them (Hutto & Gilbert, 2014); texts whose mean is within `UNDECIDED` of 0 are left out.
 
     Raises:
         DataError: the file cannot be read, has no text in it, or a row is malformed.
     """
     rows = list(_rows(path))
+    if _is_rating(rows[0][1]):
+        return _rated(path, rows)
     first, head = rows[0][0], [cell.strip().lower() for cell in rows[0][1]]
     texts = [name for name in TEXT_COLUMNS if name in head]
     if "label" in head and texts:
@@ -63,6 +71,23 @@ def read_labelled(path: Path) -> list[LabelledText]:
     if not rows:
         raise DataFormatError(path, first, "no text follows the header")
     return [LabelledText(row[text].strip(), int(row[label])) for _, row in rows]
+
+
+def _is_rating(row: list[str]) -> bool:
+    return len(row) == 3 and re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?", row[1].strip()) is not None
+
+
+def _rated(path: Path, rows: list[tuple[int, list[str]]]) -> list[LabelledText]:
+    texts: list[LabelledText] = []
+    for line, row in rows:
+        if not _is_rating(row):
+            raise DataFormatError(path, line, "expected a number, a mean rating from -4 to 4 and a text")
+        rating = float(row[1])
+        if abs(rating) >= UNDECIDED:
+            texts.append(LabelledText(row[2].strip(), POSITIVE if rating > 0 else NEGATIVE))
+    if not texts:
+        raise DataFormatError(path, rows[0][0], f"no rating is {UNDECIDED} or more from 0")
+    return texts
 
 
 def read_translations(path: Path, split: str) -> list[ReferencedSentence]:

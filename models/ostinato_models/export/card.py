@@ -92,7 +92,7 @@ def _teacher(record: Mapping[str, Any]) -> str:
     results = ", ".join(f"{_words(name)} {value:.4g}" for name, value in teacher["results"].items())
     return (
         f"It learnt from a teacher's judgements of {teacher['data']['texts']:,} texts, made by\n\n"
-        f"```\n{teacher['command']}\n```\n\nThe teacher, a fine-tuned all-MiniLM-L6-v2 (Apache-2.0): {results}."
+        f"```\n{teacher['command']}\n```\n\nThe teacher, a fine-tuned {teacher['network']}: {results}."
     )
 
 

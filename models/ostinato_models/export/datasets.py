@@ -50,9 +50,17 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "Apache-2.0; the Stanford Sentiment Treebank comes without a licence, for research",
         "SST-2 (Socher et al., 2013; GLUE, 2019): phrases of film reviews from rottentomatoes.com with the thresholded "
         "votes of paid readers. Whole sentences, and every phrase sharing text with them, were held out for selection.",
-        "Film reviews of the 1990s and 2000s only. Names of people, countries and groups carry whatever sentiment the "
-        "reviews had; irony, negation across clauses and other domains are often misread. There is no neutral class.",
-        ("ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv",),
+        "The labels are of film reviews of the 1990s and 2000s; about products, places and people it has learnt from "
+        "a teacher's judgements and from made-up opinions. Names of people, countries and groups carry whatever "
+        "sentiment the reviews had; irony is often misread. There is no neutral class: a text that judges nothing "
+        "gets one of the two all the same. A text of several sentences is read as one, to 4,096 tokens.",
+        (
+            "ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv",
+            "ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv --variant hurried",
+            "ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv --words 2000",
+            "ostinato evaluate sentiment --bundle DIR --pairs",
+            "ostinato evaluate sentiment --bundle DIR --data amazonReviewSnippets_GroundTruth.txt",
+        ),
     ),
     "tatoeba-en-fr": DataSetFacts(
         "Translates short everyday sentences from English to French.",
@@ -61,7 +69,10 @@ _KNOWN: Mapping[str, DataSetFacts] = {
         "sentence, case and punctuation aside: a held-out one keeps all its translations as references.",
         "Volunteers' phrase-book sentences, most under ten words, in which Tom does most things. Longer or technical "
         "text is beyond it. Gender, tu or vous are chosen by frequency where English leaves them open.",
-        _greedy_and_beam("--data tatoeba/fra-eng.zip --split test"),
+        (
+            *_greedy_and_beam("--data tatoeba/fra-eng.zip --split test"),
+            "ostinato evaluate translation --bundle DIR --data tatoeba/fra-eng.zip --split test --variant hurried",
+        ),
     ),
     "pydoc-topics": DataSetFacts(
         "Continues a text, character by character, in the manner of Python's documentation.",

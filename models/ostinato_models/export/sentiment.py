@@ -35,7 +35,7 @@ class SentimentGraphs:
     @property
     def limits(self) -> Limits:
         """What requests must keep to."""
-        return Limits(max_text_characters=4096, max_input_tokens=256, max_batch_texts=1024)
+        return Limits(max_text_characters=20_000, max_input_tokens=4096, max_batch_texts=1024)
 
     def signatures(self) -> dict[str, Signature]:
         """What the graph takes and gives."""

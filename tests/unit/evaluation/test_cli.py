@@ -87,3 +87,50 @@ def test_bundle_of_another_task_is_refused(tmp_path: Path) -> None:
 
 def test_missing_options_exit_with_2() -> None:
     assert run("sentiment").exit_code == 2
+
+
+@pytest.mark.parametrize("task", ["sentiment", "translation"])
+def test_a_variant_changes_what_is_read_and_is_recorded_by_its_name(task: str, tmp_path: Path) -> None:
+    bundle, data = prepared(tmp_path, task)
+    result = run(task, "--bundle", bundle, "--data", data, "--variant", "hurried", "--record", "--json")
+    assert result.exit_code == 0, result.output
+    wanted = {"sentiment": {"accuracy (hurried)"}, "translation": {"bleu (hurried)", "runaways (hurried)"}}[task]
+    assert {row.measure for row in open_bundle(bundle).manifest.evaluation} == wanted
+
+
+def test_a_sentence_has_no_variant_of_a_review(tmp_path: Path) -> None:
+    bundle, data = prepared(tmp_path, "translation")
+    result = run("translation", "--bundle", bundle, "--data", data, "--variant", "scraped")
+    assert result.exit_code == 1
+    assert "variant 'scraped': must be one of no-final-mark, lower-initial" in result.output
+
+
+def test_minimal_pairs_take_the_place_of_data(tmp_path: Path) -> None:
+    bundle, data = prepared(tmp_path, "sentiment")
+    said = json.loads(run("sentiment", "--bundle", bundle, "--pairs", "--json").stdout)
+    assert said["count"] == 440
+    for arguments in (["--pairs", "--data", data], []):
+        assert (
+            "Give --data, or --pairs for a sentiment model." in run("sentiment", "--bundle", bundle, *arguments).output
+        )
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("translation", ["--words", "9"], "--words goes with a sentiment model"),
+        ("char-lm", ["--variant", "lower"], "--variant with sentiment and translation"),
+    ],
+)
+def test_options_of_other_tasks_are_refused(task: str, arguments: list[str], message: str, tmp_path: Path) -> None:
+    bundle, data = prepared(tmp_path, task)
+    result = run(task, "--bundle", bundle, "--data", data, *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_texts_of_a_class_are_joined_to_the_length_asked_for(tmp_path: Path) -> None:
+    bundle, data = prepared(tmp_path, "sentiment")
+    data.write_text("1\tgood film\n0\tdull mess\n1\ta joy\n1\tso good\n1\tnice\n", encoding="utf-8")
+    said = json.loads(run("sentiment", "--bundle", bundle, "--data", data, "--words", 4, "--json").stdout)
+    assert said["count"] == 2  # "dull mess", all that there is of its class, and "good film a joy"

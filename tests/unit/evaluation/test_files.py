@@ -140,3 +140,17 @@ def test_split_that_a_file_does_not_have_is_refused(tmp_path: Path) -> None:
         read_translations(path, "test")
     with pytest.raises(EvaluationError, match="no test split"):
         read_text(path, "test")
+
+
+def test_mean_ratings_become_labels_and_undecided_texts_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text("1_1\t-0.9\tit broke .\n1_2\t-0.15\ta title .\n2_1\t2.5\ti love it\n", encoding="utf-8-sig")
+    assert read_labelled(path) == [LabelledText("it broke .", 0), LabelledText("i love it", 1)]
+
+
+def test_a_row_without_a_rating_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text("1\t-0.9\tit broke\n2\tbad\tit broke\n", encoding="utf-8")
+    with pytest.raises(DataFormatError, match="mean rating") as caught:
+        read_labelled(path)
+    assert caught.value.line == 2
