@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 import torch
 from click.testing import CliRunner
 from tests.bundles import build_tiny_bundle
@@ -21,6 +20,7 @@ from ostinato_models.training.translation_task import TranslationTask
 
 NORMAL = '"It\'s the cat - a dog..."'
 TYPED = "\t\u201cIt\u2019s  the\u00a0cat\u2014a do\u00adg\u2026\u201d \u200b"
+ALL_LETTERS = "the quick brown fox jumps over a lazy dog"
 REVIEW = 'it did n\'t "work" , soo bad \u2639'
 SCRAPED = "<p>It didnt &quot;WORK&quot;,&nbsp;soooooo bad :(</p>"
 
@@ -39,23 +39,16 @@ def test_the_server_reads_the_normal_form(server: RunningServer) -> None:
     assert scored(SCRAPED) == scored(REVIEW)
 
 
-@pytest.mark.parametrize(
-    ("task", "typed", "normal"),
-    [
-        ("translation", f"{TYPED.strip()}\tle chat\n".replace("\t\u201c", "\u201c"), f"{NORMAL}\tle chat\n"),
-        ("sentiment", f"0\t{SCRAPED}\n1\tgood\n", f"0\t{REVIEW}\n1\tgood\n"),
-    ],
-)
-def test_an_evaluation_reads_the_normal_form(task: str, typed: str, normal: str, tmp_path: Path) -> None:
-    bundle = build_tiny_bundle(tmp_path, "translation" if task == "translation" else "sentiment")
-    results = []
-    for content in (typed, normal):
+def test_an_evaluation_reads_the_normal_form(tmp_path: Path) -> None:
+    bundle = build_tiny_bundle(tmp_path, "translation")
+    measured = []
+    for text in (TYPED.strip(), NORMAL, "It is another text"):
         data = tmp_path / "data.tsv"
-        data.write_text(content, encoding="utf-8")
-        result = CliRunner().invoke(evaluate, [task, "--bundle", str(bundle), "--data", str(data), "--json"])
+        data.write_text(f"{text}\t{ALL_LETTERS}\n", encoding="utf-8")
+        result = CliRunner().invoke(evaluate, ["translation", "--bundle", str(bundle), "--data", str(data), "--json"])
         assert result.exit_code == 0, result.output
-        results.append({name: value for name, value in json.loads(result.stdout).items() if name != "seconds"})
-    assert results[0] == results[1]
+        measured.append(json.loads(result.stdout)["chrf"])
+    assert measured[0] == measured[1] != measured[2]
 
 
 def test_a_training_reads_the_normal_form(tmp_path: Path) -> None:
