@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 NEGATIVE, POSITIVE = 0, 1
@@ -60,7 +60,10 @@ class SentimentCorpus:
 
 @dataclass(frozen=True, slots=True)
 class TranslationCorpus:
-    """Sentence pairs to learn from; sentences with all their references to select and report on."""
+    """Sentence pairs to learn from; sentences with all their references to select and report on.
+
+    `phrases` are pairs of few words, of which corpora of sentences have few; they are learnt late.
+    """
 
     name: str
     files: dict[str, str]
@@ -69,3 +72,4 @@ class TranslationCorpus:
     train: list[SentencePair]
     valid: list[ReferencedSentence]
     test: list[ReferencedSentence]
+    phrases: list[SentencePair] = field(default_factory=list)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ostinato_models.data.examples import ReferencedSentence, SentencePair, TranslationCorpus
 from ostinato_models.data.files import DataFile, locate
+from ostinato_models.data.phrasebook import phrasebook
 from ostinato_models.errors import DataFormatError
 from ostinato_models.tokenization.normalization import typed_text
 
@@ -46,7 +47,8 @@ def load_tatoeba(folder: Path) -> TranslationCorpus:
             raise DataFormatError(file.path, line, "expected English and French, tab separated")
         pairs.append(SentencePair(normalizer.normalize_str(parts[0]), normalizer.normalize_str(parts[1])))
     train, valid, test = split_by_source(pairs)
-    return TranslationCorpus("tatoeba-en-fr", {file.name: file.sha256}, "en", "fr", train, valid, test)
+    phrases, _, _ = split_by_source(phrasebook())  # without those that are held out
+    return TranslationCorpus("tatoeba-en-fr", {file.name: file.sha256}, "en", "fr", train, valid, test, phrases)
 
 
 def split_by_source(

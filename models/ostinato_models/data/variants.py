@@ -31,8 +31,11 @@ _TOKENIZED = tuple(
 _LAST_VOWEL = re.compile(r"([aeiouy])(?=[^aeiouy]*$)", re.IGNORECASE)
 _FINAL_MARKS = re.compile(r"[\s.!?…]+$")
 _MARKS = re.compile(r"\s*([.!?]+)$")
-CAPITALS_SHARE = 0.16
-"""Of the typed texts, those in capitals."""
+CAPITALS_SHARE, LATE_CAPITALS_SHARE = 0.16, 0.32
+"""Of the typed texts, those in capitals, early and late in a training.
+
+A word in capitals shares no token with the word that the network knows, so this form is learnt last and most slowly.
+"""
 
 JOINED_SHARE = 0.06
 """Of the typed sources, those to which another sentence is added."""
@@ -141,13 +144,13 @@ REVIEW_VARIANTS: Mapping[str, Variant] = MappingProxyType(
 """Ways to type a text that SST-2 has in tokens."""
 
 
-def typed(text: str, source: random.Random) -> str:
+def typed(text: str, source: random.Random, capitals_share: float = CAPITALS_SHARE) -> str:
     """Type a sentence by one or several variants at once; now and then that leaves it as it is."""
     if source.random() < 0.6:
         text = without_final_mark(text)
     elif source.random() < 0.3:
         text = _MARKS.sub(r" \1", text)
-    if source.random() < CAPITALS_SHARE:
+    if source.random() < capitals_share:
         text = capitals(text)
     elif source.random() < 0.5:
         text = lower(text)
@@ -176,7 +179,9 @@ def typed_review(text: str, source: random.Random) -> str:
     return typed(text, source)
 
 
-def typed_pairs(pairs: Sequence[SentencePair], share: float, seed: int) -> list[SentencePair]:
+def typed_pairs(
+    pairs: Sequence[SentencePair], share: float, seed: int, capitals_share: float = CAPITALS_SHARE
+) -> list[SentencePair]:
     """Type a share of the sources some way, let some pairs follow each other in one text, and change currencies.
 
     The target stays as the corpus has it: however a sentence was typed, its translation is written properly.
@@ -185,6 +190,7 @@ def typed_pairs(pairs: Sequence[SentencePair], share: float, seed: int) -> list[
         pairs: sentences and their translations.
         share: chance that a source is typed some way, in [0, 1].
         seed: decides every random number.
+        capitals_share: chance that a typed source is in capitals, in [0, 1].
 
     Returns:
         As many pairs as there were.
@@ -202,5 +208,5 @@ def typed_pairs(pairs: Sequence[SentencePair], share: float, seed: int) -> list[
         if "$" in text and "$" in target:
             sign = source.choice("€£")
             text, target = text.replace("$", sign), target.replace("$", sign)
-        result.append(SentencePair(typed(text, source), target))
+        result.append(SentencePair(typed(text, source, capitals_share), target))
     return result

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ostinato_models.data.batches import bucketed_batches, pad
 from ostinato_models.data.examples import ReferencedSentence, TranslationCorpus
-from ostinato_models.data.variants import typed_pairs
+from ostinato_models.data.variants import CAPITALS_SHARE, LATE_CAPITALS_SHARE, typed_pairs
 from ostinato_models.networks import Seq2Seq
 from ostinato_models.tokenization import BEGIN_ID, END_ID, PAD_ID
 from ostinato_models.training.configuration import TrainingConfig
@@ -20,6 +20,12 @@ from ostinato_models.training.schedules import teacher_forcing
 
 EVALUATED_SENTENCES = 400  # greedy BLEU at the end of an epoch: a check, not a result
 SAMPLES = 5
+LATE = 0.35
+"""Share of the epochs after which phrases join the pairs, and more of the typed sources are in capitals."""
+
+PHRASE_REPEATS = 4
+"""How often a late epoch has every phrase: each time typed another way."""
+
 ROWS = 128
 
 
@@ -40,14 +46,17 @@ class TranslationTask:
         self._config = config
         self._device = device
         self._valid, self._test = corpus.valid, corpus.test
-        self._pairs = corpus.train
+        self._pairs, self._phrases = corpus.train, corpus.phrases
         self._train: list[tuple[list[int], list[int]]] = []  # source and target ids of the epoch's pairs
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
         """Type the sources as this epoch has them; row numbers of pairs of similar lengths, sources' first."""
         config = self._config
         seed = config.seed * 1_000_003 + epoch
-        pairs = typed_pairs(self._pairs, config.typed_share, seed) if config.typed_share else self._pairs
+        late = epoch + 1 > LATE * config.epochs
+        pairs = [*self._pairs, *self._phrases * PHRASE_REPEATS] if late else self._pairs
+        if config.typed_share:
+            pairs = typed_pairs(pairs, config.typed_share, seed, LATE_CAPITALS_SHARE if late else CAPITALS_SHARE)
         sources = self._tokenizer.encode_batch([pair.source for pair in pairs])
         targets = self._tokenizer.encode_batch([pair.target for pair in pairs])
         self._train = [

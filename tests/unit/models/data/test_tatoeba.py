@@ -73,3 +73,12 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataFormatError, match=r"fra\.txt"):
         load_tatoeba(tmp_path)
+
+
+def test_no_phrase_of_the_phrasebook_is_one_that_is_held_out(tmp_path: Path) -> None:
+    archive(tmp_path, "Hi.\tSalut.\n")
+    phrases = load_tatoeba(tmp_path).phrases
+    train, valid, test = split_by_source(phrases)
+    assert phrases == train
+    assert len(phrases) > 250
+    assert (valid, test) == ([], [])

@@ -13,7 +13,13 @@ from ostinato_models.networks import Memory, Seq2Seq, Seq2SeqConfig
 from ostinato_models.networks.cells import State
 from ostinato_models.tokenization import BEGIN_ID, END_ID, train_byte_pair_tokenizer
 from ostinato_models.training.configuration import TrainingConfig
-from ostinato_models.training.translation_task import TranslationTask, greedy, scheduled_sampling, spread
+from ostinato_models.training.translation_task import (
+    PHRASE_REPEATS,
+    TranslationTask,
+    greedy,
+    scheduled_sampling,
+    spread,
+)
 
 SOURCE, LENGTHS = torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([3, 2])
 INPUTS = torch.tensor([[BEGIN_ID, 5, 6, 7], [BEGIN_ID, 8, 9, 4]])
@@ -76,7 +82,7 @@ def task(**training: Any) -> TranslationTask:
         Seq2Seq(config),
         tokenizer,
         TranslationCorpus("tiny", {}, "en", "fr", train, held_out, held_out),
-        TrainingConfig(epochs=1, **training),
+        TrainingConfig(**{"epochs": 1, **training}),
         torch.device("cpu"),
     )
 
@@ -142,3 +148,10 @@ def test_nothing_is_typed_otherwise_unless_asked() -> None:
     first = trained._train
     trained.batches(1)
     assert trained._train == first
+
+
+def test_phrases_join_the_late_epochs() -> None:
+    trained = task(max_tokens=1000, epochs=10)
+    trained._phrases = [SentencePair("hello", "bonjour")]
+    sizes = [sum(len(batch) for batch in trained.batches(epoch)) for epoch in (0, 2, 3, 9)]
+    assert sizes == [3, 3, 3 + PHRASE_REPEATS, 3 + PHRASE_REPEATS]
