@@ -2,7 +2,7 @@
 
 SST-2 is film reviews, in which nobody's battery lasts and few idioms occur. Every text made here has a known class by
 construction, so that a network can learn how negation turns a judgement round, and idioms that their words do not give
-away. The minimal pairs of `data/negation.py`, which measure that, share no adjective and no idiom with these lists.
+away. The minimal pairs of `data/negation.py`, which measure that, share no thing and no adjective with these lists.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ GOOD = _phrases(
     sharp; crisp; fast; quick; easy to use; easy to set up; lightweight; durable; affordable; responsive; comfortable;
     convenient; intuitive; helpful; friendly; polite; clean; tasty; delicious; fresh; beautiful; elegant; stylish;
     solid; well made; well designed; useful; impressive; outstanding; brilliant; pleasant; fun; interesting; smart;
-    quiet; clear; cheap; flawless; top notch; a bargain; a joy to use; worth the money; worth it; a good buy; satisfying
+    quiet; clear; cheap; flawless; top notch; a bargain; a joy to use; worth the money; worth it; a good buy;
+    satisfying; bright; smooth; powerful; loud and clear; precise; compact; portable; handy; seamless; dependable; rugged; rich in detail; cozy; welcoming; attentive;
+    courteous; gorgeous; memorable; exciting; entertaining; refreshing; thoughtful; terrific; splendid; marvelous;
+    superior; effective; efficient; speedy; worthwhile; classy
     """
 )
 BAD = _phrases(
@@ -43,7 +46,10 @@ BAD = _phrases(
     to set up; heavy; bulky; fragile; cheaply made; poorly designed; uncomfortable; inconvenient; rude; unhelpful;
     dirty; cold; stale; bland; tasteless; ugly; disappointing; frustrating; annoying; boring; mediocre; disgusting;
     painful; a joke; a disaster; a waste of money; a waste of time; a rip-off; a nightmare; a pain to use; weak; faulty;
-    lousy; pathetic; dreadful
+    lousy; pathetic; dreadful; sluggish; laggy; dim; jerky; underpowered; tinny; shaky; leaky; sticky; scratchy;
+    muffled; inconsistent; outdated; crude; cumbersome; unusable; unresponsive; unacceptable; incompetent; impolite;
+    soggy; burnt; filthy; gloomy; forgettable; pointless; irritating; ridiculous; pitiful; inferior; ineffective;
+    inefficient; sloppy; hideous; appalling; insulting; messy; lifeless
     """
 )
 PRAISE = _phrases(
@@ -53,7 +59,14 @@ PRAISE = _phrases(
     beat; is a must have; does not disappoint; saved my day; rocks; has no flaws; has never failed me; makes my life
     easier; is the best i have ever had; runs smoothly; gets the job done; beats all the others; won me over; made me
     smile; is everything i hoped for; was better than i expected; is to die for; hits the spot; is a breath of fresh
-    air; has no equal
+    air; has no equal; couldn't be better; could not be easier to use; leaves nothing to be desired; did not let me
+    down; has been running for years without a problem; still works like new; holds a charge for days; connects in
+    seconds; fits perfectly; arrived early and well packed; was easy to install; sounds great; looks great; takes great
+    pictures; saves me a lot of time; came with everything i needed; is well worth the extra money; blows the
+    competition away; does what it says; is easy on the eyes; made the trip; is simple to set up; feels solid in the
+    hand; starts up right away; solved all my problems; has great range; never skips; gives you great value for the
+    money; is a big improvement over my old one; produces sharp and bright pictures; was a hit with the whole family;
+    responds quickly; is loaded with useful features; plays everything i throw at it
     """
 )
 COMPLAINT = _phrases(
@@ -64,7 +77,15 @@ COMPLAINT = _phrases(
     features; gets on my nerves; drives me crazy; falls flat; missed the mark; left me cold; is run of the mill; was
     worse than i expected; arrived damaged; is not what i ordered; died on me; drains too quickly; is a far cry from
     what was promised; gave me a headache; made me want to return it; is too little too late; does nothing for me; went
-    downhill; is a step backwards
+    downhill; is a step backwards; couldn't be worse; could not be harder to use; did let me down; has a lot of
+    problems; loses its connection every few minutes; overheats after ten minutes; does not fit; makes a strange noise;
+    would not turn on; will not charge; dies after an hour; scratches easily; broke the first time i used it; came
+    without the cable; arrived late and broken; was a pain to install; sounds tinny; takes blurry pictures; eats
+    batteries; skips constantly; locks up and has to be restarted; is missing a screw; costs too much for what it does;
+    has to be replaced every month; is not compatible with anything; wastes my time; never arrived; has terrible range;
+    refuses to read half of my discs; takes forever to load; is full of bugs; is hard to read; was dead on arrival;
+    needs a better manual; cannot be returned; feels cheap; lasted only three months; fell apart in my hands; does not
+    do what it says; is a poor copy of the original; ruined the evening; gave up the ghost; deleted all my files
     """
 )
 POSITIVE_IDIOMS = _phrases(
@@ -99,6 +120,32 @@ NEGATIVE_IDIOMS = _phrases(
 GLAD = (":)", ":-)", ":D", "<3")
 SAD = (":(", ":-(", ":/", "</3")
 DEGREES = ("", "", "", "very ", "really ", "so ", "pretty ", "quite ", "extremely ", "absolutely ", "incredibly ")
+ABOUT = (
+    # What is positive first; the two differ in little.
+    ("i have no complaints about {s}", "i have nothing but complaints about {s}"),
+    ("i have nothing but praise for {s}", "i have no praise for {s}"),
+    ("i wouldn't change a thing about {s}", "i would change everything about {s}"),
+    ("i can't get enough of {s}", "i have had enough of {s}"),
+    ("i can't recommend {s} enough", "i can't recommend {s}"),
+    ("i cannot praise {s} enough", "i cannot praise {s}"),
+    ("you can't go wrong with {s}", "everything went wrong with {s}"),
+    ("i have no regrets about {s}", "i have nothing but regrets about {s}"),
+    ("there is nothing wrong with {s}", "there is something wrong with {s}"),
+    ("there is nothing better than {s}", "there is nothing worse than {s}"),
+    ("i have never seen anything better than {s}", "i have never seen anything worse than {s}"),
+    ("i can't live without {s}", "i can live without {s}"),
+    ("you can't beat {s}", "you can find better than {s} anywhere"),
+    ("i would not give {s} back", "i would give {s} back at once"),
+    ("i never had trouble with {s}", "i never stopped having trouble with {s}"),
+    ("nobody complains about {s}", "everybody complains about {s}"),
+    ("nothing about {s} bothers me", "everything about {s} bothers me"),
+    ("i would not want to miss {s}", "i would not want to see {s} again"),
+    ("i do not regret {s}", "i regret {s}"),
+    ("no one should miss {s}", "no one should bother with {s}"),
+    ("{s} is not bad", "{s} is not good"),
+    ("not bad, {s}", "not good, {s}"),
+    ("{s} is not half bad", "{s} is not that good"),
+)
 OPENINGS = (
     "",
     "",
@@ -109,7 +156,7 @@ OPENINGS = (
     "overall, ",
     "in short, ",
     "i think ",
-    "sadly or not, ",
+    "frankly, ",
     "well, ",
     "all in all, ",
 )
@@ -120,22 +167,29 @@ TURNING = _phrases(
     {a}; {s} is anything but {a}; {s} is hardly {a}; {s} is by no means {a}; i don't think {s} is {d}{a}; i wouldn't say
     {s} is {a}; i would not call {s} {a}; nobody would call {s} {a}; {s} is no longer {a}; {s} wasn't {a}; {s} was never
     {a}; there is nothing {a} about {s}; {s} is neither {a} nor {b}; no one can say that {s} is {a}; {s} did not turn
-    out to be {a}; {s} doesn't feel {a}; {s} didn't seem {a} to me
+    out to be {a}; {s} doesn't feel {a}; {s} didn't seem {a} to me; nobody found {s} {a}; {s} was {a} but no longer is;
+    {s} was {a} once; i would never call {s} {a}; few would call {s} {a}; {s} is less than {a}; {s} isn't {a} in any
+    way; there isn't anything {a} about {s}; it is hard to call {s} {a}; {s} is not {a} or {b}; i never found {s} {a};
+    don't tell me {s} is {a}; {s} does not strike me as {a}; in no way is {s} {a}
     """
 )
 KEEPING = _phrases(
     """
-    {s} is {d}{a}; {s} is {d}{a}; {s} was {d}{a}; {s} is {a} and {b}; {s} is not only {a} but also {b}; {s} is not just
-    {a}, it is {b}; i find {s} {d}{a}; {s} turned out to be {d}{a}; {s} looks {a}; {s} feels {a}; no doubt about it, {s}
-    is {a}; nobody can deny that {s} is {a}; {s} is always {a}; {s} has never been so {a}; {s} couldn't be more {a}; you
-    can't deny that {s} is {a}; {s} is still {a}; {s} is {a}, no question
+    {s} is {d}{a}; {s} was {d}{a}; {s} is {a} and {b}; {s} is not only {a} but also {b}; {s} is not just {a}, it is {b};
+    i find {s} {d}{a}; {s} turned out to be {d}{a}; {s} looks {a}; {s} feels {a}; no doubt about it, {s} is {a}; nobody
+    can deny that {s} is {a}; {s} is always {a}; {s} has never been so {a}; {s} couldn't be more {a}; you can't deny
+    that {s} is {a}; {s} is still {a}; {s} is {a}, no question; everyone found {s} {a}; everybody says {s} is {a}; {s}
+    is nothing but {a}; {s} was {a} and still is; i would call {s} {a}; there is something {a} about {s}; {s} is more
+    than {a}; {s} strikes me as {a}; {s} is {a} in every way; {s} is always so {a}; {s} remains {a}; i must say {s} is
+    {a}; {s} seems {a} to me; {s} is truly {a}; what makes {s} {a} is that it is {b}
     """
 )
 WISHING = _phrases(
     """
     if only {s} were {a}; i wish {s} were {a}; {s} used to be {a}; {s} could have been {a}; {s} should have been {a};
     {s} was supposed to be {a}; i hoped {s} would be {a}; {s} would be {a} if it worked; i was told {s} is {a}, it is
-    not
+    not; {s} is not as {a} as promised; {s} is not as {a} as it should be; {s} is not as {a} as i hoped; {s} is less {a}
+    than advertised; they promised that {s} would be {a}; i expected {s} to be {a}
     """
 )
 
@@ -181,11 +235,13 @@ def _clause(source: random.Random, label: int | None = None) -> tuple[str, int]:
     chance = source.random()
     if chance < 0.16:
         return source.choice(POSITIVE_IDIOMS if label == POSITIVE else NEGATIVE_IDIOMS), label
-    if chance < 0.34:
+    if chance < 0.26:
+        return source.choice(ABOUT)[0 if label == POSITIVE else 1].format(s=thing), label
+    if chance < 0.40:
         return f"{thing} {source.choice(PRAISE if label == POSITIVE else COMPLAINT)}", label
-    if chance < 0.40 and label == NEGATIVE:
+    if chance < 0.46 and label == NEGATIVE:
         return source.choice(WISHING).format(s=thing, a=source.choice(GOOD)), label
-    turned = chance < 0.70
+    turned = chance < 0.75
     praising = (label == POSITIVE) != turned
     first, second = source.sample(GOOD if praising else BAD, 2)
     pattern = source.choice(TURNING if turned else KEEPING)

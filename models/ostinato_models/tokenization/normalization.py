@@ -77,8 +77,9 @@ _FEELINGS = (
 _ENGLISH = (
     ("-lrb-", "("),
     ("-rrb-", ")"),
-    # Three of a letter or more say what two say: "sooo" is read as "soo", "goood" as "good".
-    (r"([a-z])(?=\1\1)", ""),
+    # Three of a letter or more say what two say: "sooo" is read as "soo", "goood" as "good". No word needs two of
+    # some: "greaaat" is read as "great" (and "skiing" as "sking", in training as well).
+    (r"([aiuy])(?=\1)|([a-z])(?=\2\2)", ""),
     (
         r"(?<=\bdo|\bca|\bwo|\bis|\bwas|\bdid|\bhas|\bhad|\bare|\bdoes|\bwere|\bhave|\bcould|\bwould|\bshould)nt\b",
         "n't",
