@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
-    help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference.",
+    help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference. "
+    "- reads standard input.",
 )
 @click.option(
     "--runtime", type=click.Choice(get_args(Artifact)), default="onnx-int8", show_default=True, help="What to measure."
@@ -86,10 +88,15 @@ def evaluate(
     data_set: str | None,
     as_json: bool,
 ) -> None:
-    """Measure the bundle of a TASK model: nats per character, accuracy and F1, or BLEU and chrF."""
+    """Measure the bundle of a TASK model: nats per character, accuracy and F1, or BLEU and chrF.
+
+    Characters that are not in the vocabulary of a char-lm model are excluded from its nats per character and counted as
+    unknown_tokens. CR LF and CR are read as LF where the vocabulary has only LF; mapped_line_ends counts them.
+    """
     import torch
 
     from ostinato_models.evaluation.bundle import Options, record
+    from ostinato_models.evaluation.files import STANDARD_INPUT
 
     if references is not None and (task != "translation" or split != "all"):
         raise click.UsageError("--references goes with a translation model and all of --data.")
@@ -102,7 +109,8 @@ def evaluate(
         measured = _measure(task, bundle, data, options)
         seconds = time.monotonic() - started
         if wanted:
-            record(bundle, measured, options, data_set or (data.name if split == "all" else f"{data.name}, {split}"))
+            name = "standard input" if data == STANDARD_INPUT else data.name
+            record(bundle, measured, options, data_set or (name if split == "all" else f"{name}, {split}"))
     except (ModelsError, BundleError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -142,6 +150,14 @@ def _show(task: str, runtime: str, measured: Measured, seconds: float) -> None:
         table.add_row(name, f"{value:.4f}")
     table.add_row("count", f"{measured.count:,}")
     for name, detail in measured.details.items():
+        if isinstance(detail, Mapping):
+            detail = ", ".join(_character(character, count) for character, count in detail.items()) or "none"
         table.add_row(name, str(detail))
     table.add_row("seconds", f"{seconds:.1f}")
     console(sys.stdout).print(table)
+
+
+def _character(character: str, count: int) -> str:
+    """A character that a terminal may not show, with its code point and how often it came."""
+    names = " ".join(f"U+{ord(each):04X}" for each in character)
+    return f"{names} {character} {count:,}" if character.isprintable() else f"{names} {count:,}"
