@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import StringIO
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -32,10 +33,10 @@ TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.Gener
 class TextFold:
     """Collects one generated text: a stream's, or that of a session's turn."""
 
-    __slots__ = ("_position", "_summary", "_texts")
+    __slots__ = ("_position", "_summary", "_text")
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self._text = StringIO(newline="")  # a list would hold an object for each chunk
         self._position = 0
         self._summary: generation_pb2.GenerationSummary | None = None
 
@@ -48,7 +49,7 @@ class TextFold:
         """Takes the next message; gives the chunk in it, if it holds one."""
         match response.WhichOneof("payload"):
             case "chunk":
-                self._texts.append(response.chunk.text)
+                self._text.write(response.chunk.text)
                 self._position += response.chunk.token_count
                 return (chunk_from(response.chunk),)
             case "summary":
@@ -67,7 +68,7 @@ class TextFold:
         if summary is None:
             raise ServerError("the stream ended without a summary", code="DATA_LOSS")
         return GenerationSummary(
-            text="".join(self._texts),
+            text=self._text.getvalue(),
             finish_reason=finish_reason_from(summary.finish_reason),
             model=summary.model,
             version=summary.version,
@@ -102,8 +103,7 @@ class GenerationFold(TextFold):
         request = generation_pb2.GenerateRequest()
         request.CopyFrom(self._request)
         request.version, request.sampling.seed = self._origin.version, self._origin.seed
-        self._texts = ["".join(self._texts)]
-        request.resumption.text, request.resumption.position = self._texts[0], self._position
+        request.resumption.text, request.resumption.position = self._text.getvalue(), self._position
         return request
 
     def feed(self, response: TextResponse) -> tuple[Chunk, ...]:

@@ -181,7 +181,6 @@ def test_attention_has_a_row_for_each_target_token(server: RunningServer) -> Non
     [
         (request("char-lm", "text", ["x"]), "text", "is no input of this model; it takes prompt, max_tokens"),
         (request("char-lm", "prompt", ["x", "y"]), "prompt", "must have shape [1], not [2]"),
-        (request("char-lm", "prompt", [""]), "prompt", "must not be empty"),
         (request("char-lm", "prompt", ["x"], outputs=("label",)), "label", "is no output of this model; it gives text"),
         (request("char-lm", "prompt", ["x"], timeout=5), "timeout", "is no parameter of this model"),
         (request("char-lm", "prompt", ["x"], max_tokens=-1), "max_tokens", "between 0 and 4294967295, not -1"),

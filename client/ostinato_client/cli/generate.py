@@ -29,7 +29,7 @@ from ostinato_client.streams import GenerationStream
 @click.argument("prompt", type=TEXT)
 @click.option("--model", default="char-lm", show_default=True, help="Name of the model.")
 @version_option
-@click.option("--max-chars", type=click.IntRange(1, MAX_UINT32), help="The most characters.  [default: the model's]")
+@click.option("--max-chars", type=click.IntRange(1, MAX_UINT32), help="The most characters.  [default: 10000]")
 @click.option("--temperature", type=FiniteRange(0, 100), help="0 takes the most probable character.  [default: 1]")
 @click.option("--top-k", type=click.IntRange(0, MAX_UINT32), help="Keep the K most probable; 0 keeps all.")
 @click.option("--top-p", type=FiniteRange(0, 1, min_open=True), help="Keep the most probable that sum to P.")

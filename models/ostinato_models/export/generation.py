@@ -42,9 +42,7 @@ class GenerationGraphs:
     @property
     def limits(self) -> Limits:
         """What requests must keep to."""
-        return Limits(
-            max_text_characters=4096, max_input_tokens=4096, max_new_tokens=10_000, max_alternatives=self.alternatives
-        )
+        return Limits(max_text_characters=4096, max_input_tokens=4096, max_alternatives=self.alternatives)
 
     @property
     def alternatives(self) -> int:

@@ -6,9 +6,11 @@ The native services do the rest, so that limits, deadlines, turns, admission and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from array import array
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, cast
 
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
@@ -80,7 +82,9 @@ class Tasks:
             async with _closing(self.generation.Generate(request, context)) as responses:
                 async for response in responses:
                     if response.WhichOneof("payload") == "chunk":
-                        yield Answer(_generated(response.chunk.text, response.chunk.tokens, details), final=False)
+                        token_ids = [token.token_id for token in response.chunk.tokens]
+                        logprobs = [token.logprob for token in response.chunk.tokens]
+                        yield Answer(_generated(response.chunk.text, token_ids, logprobs, details), final=False)
                     else:
                         yield Answer(_ending(response.summary), seed=response.summary.seed)
 
@@ -100,17 +104,18 @@ class Tasks:
                     return await self._translate(model, arguments, context)
 
     async def _generate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
-        parts: list[str] = []
-        tokens: list[generation_pb2.TokenDetail] = []
+        text = StringIO(newline="")
+        token_ids, logprobs = array("q"), array("f")  # messages would take a hundred bytes for each token
         summary = generation_pb2.GenerationSummary()
         async with _closing(self.generation.Generate(_generate_request(model, arguments), context)) as responses:
             async for response in responses:
                 if response.WhichOneof("payload") == "chunk":
-                    parts.append(response.chunk.text)
-                    tokens.extend(response.chunk.tokens)
+                    text.write(response.chunk.text)
+                    token_ids.extend(token.token_id for token in response.chunk.tokens)
+                    logprobs.extend(token.logprob for token in response.chunk.tokens)
                 else:
                     summary = response.summary
-        generated = _generated("".join(parts), tokens, arguments.wanted & _DETAILS)
+        generated = _generated(text.getvalue(), token_ids, logprobs, arguments.wanted & _DETAILS)
         return Answer([*generated, *_ending(summary)], seed=summary.seed)
 
     async def _classify(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
@@ -206,11 +211,10 @@ def _generate_request(model: LoadedModel, arguments: Arguments) -> generation_pb
     )
 
 
-def _generated(text: str, tokens: Any, details: frozenset[str]) -> list[Tensor]:
+def _generated(text: str, token_ids: Sequence[int], logprobs: Sequence[float], details: frozenset[str]) -> list[Tensor]:
     tensors = [texts("text", [text])]
     if details:
-        tensors.append(numbers("tokens", "INT64", [token.token_id for token in tokens]))
-        tensors.append(numbers("logprobs", "FP32", [token.logprob for token in tokens]))
+        tensors += [numbers("tokens", "INT64", token_ids), numbers("logprobs", "FP32", logprobs)]
     return tensors
 
 
