@@ -19,6 +19,7 @@ from ostinato_client.cli.options import (
     version_option,
 )
 from ostinato_client.cli.output import note, single, write_json, write_text
+from ostinato_client.cli.standard_input import given_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32, MAX_UINT64
 from ostinato_client.results import Chunk, GenerationSummary, TokenDetail
@@ -50,7 +51,12 @@ def generate(
     logprobs: bool,
     **sampling: Any,
 ) -> None:
-    """Continue PROMPT and print the text as it comes."""
+    """Continue PROMPT and print the text as it comes; - reads standard input.
+
+    An empty PROMPT starts a text. Standard input is UTF-8, and one line break at its end is removed. To continue the
+    text - itself, pipe it.
+    """
+    prompt = given_text(prompt)
     with connect() as client, client.generate(prompt, logprobs=logprobs, **sampling) as stream:
         if as_json:
             for chunk in stream:
