@@ -19,6 +19,7 @@ from ostinato_server.repository.model import DecodeModel, LoadedModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.open_inference.arguments import Arguments
+from ostinato_server.rpc.open_inference.signatures import SIGNATURES
 from ostinato_server.rpc.open_inference.tensors import Tensor, numbers, texts
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
@@ -32,7 +33,16 @@ _REASONS = {
     generation_pb2.FINISH_REASON_END_OF_SEQUENCE: "end_of_sequence",
 }
 
-_LABELS = {sentiment_pb2.SENTIMENT_NEGATIVE: "negative", sentiment_pb2.SENTIMENT_POSITIVE: "positive"}
+_NEGATIVE, _POSITIVE = SIGNATURES["sentiment"].classes["probabilities"]
+_LABELS = {sentiment_pb2.SENTIMENT_NEGATIVE: _NEGATIVE, sentiment_pb2.SENTIMENT_POSITIVE: _POSITIVE}
+
+_PRIORITIES = (
+    generation_pb2.PRIORITY_UNSPECIFIED,
+    generation_pb2.PRIORITY_HIGH,
+    generation_pb2.PRIORITY_NORMAL,
+    generation_pb2.PRIORITY_LOW,
+)
+"""The native class of each of Triton's levels of priority, of which 0 is the default."""
 
 _DETAILS = frozenset({"tokens", "logprobs"})
 _ALIGNMENT = frozenset({"target_tokens", "source_tokens", "attention"})
@@ -142,7 +152,12 @@ class Tasks:
         fields.admissible("text", count * beam_size, cast("DecodeModel", model).client.admission)
         requests = [
             translation_pb2.TranslateRequest(
-                model=model.name, version=model.version, text=text, include_attention=aligned, **options
+                model=model.name,
+                version=model.version,
+                text=text,
+                include_attention=aligned,
+                priority=_PRIORITIES[arguments.priority],
+                **options,
             )
             for text in arguments.texts
         ]
@@ -208,6 +223,7 @@ def _generate_request(model: LoadedModel, arguments: Arguments) -> generation_pb
         sampling=generation_pb2.SamplingParameters(**given("temperature", "top_k", "top_p", "seed")),
         stopping=generation_pb2.StoppingParameters(**given("max_tokens", "stop")),
         include_logprobs=bool(arguments.wanted & _DETAILS),
+        priority=_PRIORITIES[arguments.priority],
     )
 
 
