@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato_server.engine.request import Continuation
 from ostinato_server.engine.sequence import EngineSequence, SampledSequence, SavedState
@@ -88,12 +87,12 @@ class _Prompt:
 
     Attributes:
         sequence: Whose it is.
-        rest: Tokens still to be read, int64 (T,), a view of all of them; the last one is left to the first step.
+        rest: Tokens still to be read; the last one is left to the first step.
         state: What was read so far, each tensor (1, …).
     """
 
     sequence: SampledSequence
-    rest: NDArray[np.int64]
+    rest: list[int]
     state: list[FloatArray]
 
 
@@ -148,7 +147,7 @@ class PromptReading:
         before = sequence.after or Continuation((), self._start)
         zeros = (np.zeros(shape, np.float32) for shape in self._state_shapes)
         state = [tensor[np.newaxis] for tensor in before.state or zeros]
-        self._place(_Prompt(sequence, np.array([*before.pending, *sequence.source], np.int64), state))
+        self._place(_Prompt(sequence, [*before.pending, *sequence.source], state))
 
     def discard(self, sequence: EngineSequence) -> None:
         """Drops a stream that has ended meanwhile."""
@@ -197,7 +196,7 @@ class PromptReading:
     def _read(self, prompts: list[_Prompt], count: int) -> None:
         """Reads so many tokens of each prompt."""
         assert self._prefill is not None  # noqa: S101 (without it every prompt is read in steps)
-        tokens = np.stack([prompt.rest[:count] for prompt in prompts])
+        tokens = np.array([prompt.rest[:count] for prompt in prompts], np.int64)
         states = zip(*(prompt.state for prompt in prompts), strict=True)
         inputs = {f"state_{index}": np.concatenate(rows) for index, rows in enumerate(states)}
         results = self._prefill.run({"tokens": tokens, **inputs})
@@ -209,8 +208,8 @@ class PromptReading:
         """Puts a prompt where it is read on; one that is nearly through reads its last tokens in the batch."""
         if self._prefill is None or len(prompt.rest) <= STEPPED_PROMPT:
             sequence = prompt.sequence
-            sequence.next_tokens = prompt.rest[:1].tolist()
-            sequence.unread = prompt.rest[:0:-1].tolist()
+            sequence.next_tokens = prompt.rest[:1]
+            sequence.unread = prompt.rest[:0:-1]
             sequence.saved = SavedState(tuple(tensor[0] for tensor in prompt.state))
             self._ready.append(sequence)
         elif len(prompt.rest) <= SHORT_PROMPT:

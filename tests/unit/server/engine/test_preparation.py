@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tracemalloc
 from collections.abc import Mapping
 
 import numpy as np
@@ -120,15 +119,3 @@ def test_sentence_is_due_at_once() -> None:
     assert encoding.due_at == -math.inf
     encoding.advance(busy=True)
     assert encoding.due_at == math.inf
-
-
-def test_pieces_of_a_text_of_a_million_tokens_are_read_without_copies_of_the_rest() -> None:
-    reading = PromptReading(ToyPrefill(), ((1,),), None, lambda: 0.0)
-    reading.begin(resumed(1, 1_000_000))
-    tracemalloc.start()
-    try:
-        reading.advance(busy=True)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 100_000
