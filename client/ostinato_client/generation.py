@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import StringIO
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -27,16 +26,19 @@ _FINISH_REASONS: Mapping[int, FinishReason] = MappingProxyType(
 )
 
 
+_MOST_PIECES = 1024
+"""Pieces of a text that are held before they are joined: a string object takes some 50 bytes beside its characters."""
+
 TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.GenerateSessionResponse
 
 
 class TextFold:
     """Collects one generated text: a stream's, or that of a session's turn."""
 
-    __slots__ = ("_position", "_summary", "_text")
+    __slots__ = ("_position", "_summary", "_texts")
 
     def __init__(self) -> None:
-        self._text = StringIO(newline="")  # a list would hold an object for each chunk
+        self._texts: list[str] = []
         self._position = 0
         self._summary: generation_pb2.GenerationSummary | None = None
 
@@ -49,7 +51,9 @@ class TextFold:
         """Takes the next message; gives the chunk in it, if it holds one."""
         match response.WhichOneof("payload"):
             case "chunk":
-                self._text.write(response.chunk.text)
+                self._texts.append(response.chunk.text)
+                if len(self._texts) > _MOST_PIECES:
+                    self._texts = ["".join(self._texts)]
                 self._position += response.chunk.token_count
                 return (chunk_from(response.chunk),)
             case "summary":
@@ -68,7 +72,7 @@ class TextFold:
         if summary is None:
             raise ServerError("the stream ended without a summary", code="DATA_LOSS")
         return GenerationSummary(
-            text=self._text.getvalue(),
+            text="".join(self._texts),
             finish_reason=finish_reason_from(summary.finish_reason),
             model=summary.model,
             version=summary.version,
@@ -103,7 +107,8 @@ class GenerationFold(TextFold):
         request = generation_pb2.GenerateRequest()
         request.CopyFrom(self._request)
         request.version, request.sampling.seed = self._origin.version, self._origin.seed
-        request.resumption.text, request.resumption.position = self._text.getvalue(), self._position
+        self._texts = ["".join(self._texts)]
+        request.resumption.text, request.resumption.position = self._texts[0], self._position
         return request
 
     def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
