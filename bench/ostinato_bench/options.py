@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 
 from ostinato_client.cli.options import FiniteRange
+from ostinato_client.cli.standard_input import DASH, claim, read_lines
 
 C = TypeVar("C", bound=Callable[..., None])
 
@@ -48,13 +49,20 @@ def numbers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 
 
 def lines(_: click.Context, parameter: click.Parameter, value: Path | None) -> tuple[str, ...]:
-    """The lines of a file that are not blank; none when there is no file.
+    """The lines of a file, or of standard input for ``-``, that are not blank; none when there is no file.
 
     Raises:
         click.BadParameter: There are none, or the file is not UTF-8.
+        click.ClickException: Standard input is not UTF-8.
     """
     if value is None:
         return ()
+    if str(value) == DASH:
+        claim()
+        read = tuple(read_lines())
+        if not read:
+            raise click.BadParameter("standard input has no line with text.")
+        return read
     try:
         found = tuple(line for line in value.read_text(encoding="utf-8").splitlines() if line.strip())
     except UnicodeDecodeError as error:
@@ -86,10 +94,10 @@ def concurrency_option(default: str, text: str) -> Callable[[C], C]:
 input_option = click.option(
     "--input",
     "texts",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     callback=lines,
     metavar="FILE",
-    help="Take the texts of requests from this file, a line each, in turn.",
+    help="Take the texts of requests from this file, a line each, in turn; - reads standard input.",
 )
 
 seed_option = click.option(

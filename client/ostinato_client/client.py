@@ -142,10 +142,11 @@ class Client:
         What is None takes the server's default.
 
         Args:
-            prompt: Text to continue; not empty.
+            prompt: Text to continue; an empty one starts a text from the model's start token, else from a line break.
             model: Name of the model.
             version: Version of the model; the newest when None.
-            max_chars: The most tokens to generate (characters, with a character model).
+            max_chars: The most tokens to generate (characters, with a character model). When None: 10,000, or the
+                model's limit where that is lower.
             temperature: Divides the logits; 0 takes the most probable token.
             top_k: Keeps the k most probable tokens; 0 keeps all.
             top_p: Keeps the most probable tokens that sum to this probability, (0, 1].

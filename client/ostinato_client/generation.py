@@ -26,6 +26,9 @@ _FINISH_REASONS: Mapping[int, FinishReason] = MappingProxyType(
 )
 
 
+_MOST_PIECES = 1024
+"""Pieces of a text that are held before they are joined: a string object takes some 50 bytes beside its characters."""
+
 TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.GenerateSessionResponse
 
 
@@ -49,6 +52,8 @@ class TextFold:
         match response.WhichOneof("payload"):
             case "chunk":
                 self._texts.append(response.chunk.text)
+                if len(self._texts) > _MOST_PIECES:
+                    self._texts = ["".join(self._texts)]
                 self._position += response.chunk.token_count
                 return (chunk_from(response.chunk),)
             case "summary":

@@ -104,8 +104,9 @@ class Session:
         What is None takes the server's default.
 
         Args:
-            text: Text to read first; may be empty, but not in the first turn.
-            max_chars: The most tokens to generate (characters, with a character model); 0 only reads the text.
+            text: Text to read first; may be empty. In the first turn that starts a text as an empty prompt does.
+            max_chars: The most tokens to generate (characters, with a character model); 0 only reads the text. When
+                None: 10,000, or the model's limit where that is lower.
             temperature: Divides the logits; 0 takes the most probable token.
             top_k: Keeps the k most probable tokens; 0 keeps all.
             top_p: Keeps the most probable tokens that sum to this probability, (0, 1].

@@ -88,6 +88,12 @@ def _switch(flag: str, name: str, text: str) -> Callable[..., Any]:
     "Threads that share the rows of a step; with TorchScript, its operations.",
 )
 @_option(
+    "--max-new-tokens",
+    "max_new_tokens",
+    click.IntRange(1, 2**32 - 1),
+    "The most tokens that a stream may generate; a model's own limit holds too.",
+)
+@_option(
     "--window",
     "window",
     click.IntRange(1, 1_000_000),

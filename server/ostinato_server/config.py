@@ -36,6 +36,7 @@ class ServerConfig:
         max_queue: Requests that may wait for a slot, per model, before new ones are refused.
         threads: Threads that share the rows of a step (TorchScript: its operations); 2 by default where there are as
             many cores.
+        max_new_tokens: The most tokens that a stream may generate; the limit that a bundle declares holds too.
         window: Tokens a reader may lag behind before its stream is parked.
         max_deadline_seconds: The longest a request may take; a longer deadline, or none, is cut to it.
         grace_seconds: How long running streams may go on after SIGTERM.
@@ -71,6 +72,7 @@ class ServerConfig:
     max_concurrency: int = 64
     max_queue: int = 1024
     threads: int = field(default_factory=default_threads)
+    max_new_tokens: int = 1_000_000
     window: int = 512
     max_deadline_seconds: float = 300.0
     grace_seconds: float = 30.0
@@ -106,6 +108,7 @@ class ServerConfig:
             ("max_concurrency", 1, 4096),
             ("max_queue", 0, 1_000_000),
             ("threads", 1, 1024),
+            ("max_new_tokens", 1, 2**32 - 1),
             ("window", 1, 1_000_000),
             ("max_deadline_seconds", 0.001, 86_400),
             ("grace_seconds", 0, 3600),

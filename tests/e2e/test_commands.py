@@ -51,6 +51,24 @@ def test_generate_stops_before_a_stop_text(ostinato: Command) -> None:
     assert cut["text"] == whole["text"][: whole["text"].index(stop)]
 
 
+def test_piped_text_is_that_of_the_command_line(ostinato: Command) -> None:
+    (given,) = json_lines(ostinato("translate", "the cat sees the dog", "--json"))
+    (piped,) = json_lines(ostinato("translate", "-", "--json", stdin="the cat sees the dog\n"))
+    assert piped["text"] == given["text"]
+    settings = ("--max-chars", "40", "--seed", "1", "--json")
+    *_, whole = json_lines(ostinato("generate", "ROMEO:\nAy", *settings))
+    *_, read = json_lines(ostinato("generate", "-", *settings, stdin="ROMEO:\r\nAy\r\n"))
+    assert read["text"] == whole["text"]
+
+
+def test_generate_starts_a_text_from_nothing(ostinato: Command) -> None:
+    settings = ("--max-chars", "40", "--seed", "1", "--json")
+    *_, started = json_lines(ostinato("generate", "", *settings))
+    *_, after_line_break = json_lines(ostinato("generate", "\n", *settings))
+    assert started["text"] == after_line_break["text"]
+    assert (started["generated_tokens"], started["prompt_tokens"]) == (40, 1)
+
+
 def test_sentiment_json_keeps_the_order_of_standard_input(ostinato: Command) -> None:
     texts = [f"a film number {number}" for number in range(40)]
     lines = json_lines(ostinato("sentiment", "-", "--json", stdin="\n".join(texts) + "\n\n"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import start_server, stop_server
@@ -13,27 +12,75 @@ from ostinato_client import Client
 from ostinato_models.evaluation.typing import is_runaway
 
 TYPINGS = {
-    "Je t'aime.": ["I love you.", "I love you", "i love you", "I LOVE YOU.", "I LOVE YOU", "I love you.  ", "\tI love you\n"],
-    "Où est la gare ?": ["Where is the station?", "where is the station", "WHERE IS THE STATION?", "Where is the station???"],
-    "Je ne sais pas quoi faire.": ["I don't know what to do.", "i dont know what to do", "I don\u2019t know what to do\u2026"],
+    "Je t'aime.": [
+        "I love you.",
+        "I love you",
+        "i love you",
+        "I LOVE YOU.",
+        "I LOVE YOU",
+        "I love you.  ",
+        "\tI love you\n",
+    ],
+    "Où est la gare ?": [
+        "Where is the station?",
+        "where is the station",
+        "WHERE IS THE STATION?",
+        "Where is the station???",
+    ],
+    "Je ne sais pas quoi faire.": [
+        "I don't know what to do.",
+        "i dont know what to do",
+        "I don\u2019t know what to do\u2026",
+    ],
     "Bonjour.": ["hello", "Hello.", "HELLO"],
 }
 STRANGE = (
-    "12:30", "lol", "asdf qwer", "www.example.com", "Je t'aime.", "a", "I love you \U0001f600", "100 %", "(no)",
-    "the book cost \u20ac20", "\u201cCome in,\u201d he said", "TOM!!!!!!!!!!", "no no no no no no no no", "x" * 60,
+    "12:30",
+    "lol",
+    "asdf qwer",
+    "www.example.com",
+    "Je t'aime.",
+    "a",
+    "I love you \U0001f600",
+    "100 %",
+    "(no)",
+    "the book cost \u20ac20",
+    "\u201cCome in,\u201d he said",
+    "TOM!!!!!!!!!!",
+    "no no no no no no no no",
+    "x" * 60,
     "my name is sarah and i live in london and i work in a small shop and i have two cats and a dog",
-)  # fmt: skip
+)
 JUDGED = {
     True: [
-        "not bad at all", "I can't recommend this enough", "I cannot recommend it highly enough!", "sooooo good", "loved it :)",
-        "<p>Great&nbsp;product, &quot;five&quot; stars<br/></p>", "The battery lasts all day.", "works like a charm",
-        "i dont regret buying this", "It never lets me down.", "NOT BAD", "\U0001f60d",
+        "not bad at all",
+        "I can't recommend this enough",
+        "I cannot recommend it highly enough!",
+        "sooooo good",
+        "loved it :)",
+        "<p>Great&nbsp;product, &quot;five&quot; stars<br/></p>",
+        "The battery lasts all day.",
+        "works like a charm",
+        "i dont regret buying this",
+        "It never lets me down.",
+        "NOT BAD",
+        "\U0001f60d",
     ],
     False: [
-        "Meh.", "meh", "I can't recommend this", "dont buy this", "It stopped working after two days.", "not good at all",
-        "sooo bad", "waste of money :(", "I want my money back", "it doesnt work", "The screen is far from sharp.", "\U0001f44e",
+        "Meh.",
+        "meh",
+        "I can't recommend this",
+        "dont buy this",
+        "It stopped working after two days.",
+        "not good at all",
+        "sooo bad",
+        "waste of money :(",
+        "I want my money back",
+        "it doesnt work",
+        "The screen is far from sharp.",
+        "\U0001f44e",
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import queue
 import sys
 
 import numpy as np
+import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
@@ -54,6 +55,41 @@ def check_sentiment(client: triton.InferenceServerClient) -> None:
     assert (probabilities.dtype, probabilities.shape) == (np.float32, (3, 2))
     assert np.allclose(probabilities.sum(axis=1), 1)
     assert result.as_numpy("label").tolist() == [(b"negative", b"positive")[int(row.argmax())] for row in probabilities]
+
+
+def check_classification(client: triton.InferenceServerClient) -> None:
+    text = text_input("text", ["good", "bad", "dull"])
+    outputs = [triton.InferRequestedOutput("probabilities", class_count=2), triton.InferRequestedOutput("label")]
+    result = client.infer("sentiment", [text], outputs=outputs)
+    ranked = result.as_numpy("probabilities")
+    assert (ranked.dtype, ranked.shape) == (object, (3, 2))
+    best = [row[0].decode().split(":") for row in ranked]
+    assert [label.encode() for _, _, label in best] == result.as_numpy("label").tolist()
+    probabilities = client.infer("sentiment", [text]).as_numpy("probabilities")
+    for (value, index, _), row in zip(best, probabilities, strict=True):
+        assert int(index) == row.argmax()
+        assert abs(float(value) - row.max()) < 1e-6
+
+
+def check_schedule(client: triton.InferenceServerClient) -> None:
+    text = [text_input("text", ["good"])]
+    plain = client.infer("sentiment", text).as_numpy("probabilities")
+    hurried = client.infer("sentiment", text, priority=1, timeout=30_000_000).as_numpy("probabilities")
+    assert (plain == hurried).all()
+    prompt = [text_input("prompt", ["ROMEO:"])]
+    with pytest.raises(InferenceServerException, match="DEADLINE_EXCEEDED"):
+        client.infer("char-lm", prompt, parameters={"max_tokens": 1_000_000}, priority=3, timeout=100_000)
+
+
+def check_column(client: triton.InferenceServerClient) -> None:
+    """Texts in shape [N, 1], as for a model with a batch dimension."""
+    given = triton.InferInput("text", [2, 1], "BYTES")
+    given.set_data_from_numpy(np.array([[b"good"], [b"bad"]], object))
+    result = client.infer("sentiment", [given])
+    assert result.as_numpy("probabilities").shape == (2, 2)
+    assert result.as_numpy("label").shape == (2, 1)
+    row = client.infer("sentiment", [text_input("text", ["good", "bad"])])
+    assert (result.as_numpy("probabilities") == row.as_numpy("probabilities")).all()
 
 
 def check_translation(client: triton.InferenceServerClient) -> None:
@@ -147,6 +183,9 @@ def main() -> None:
         check_metadata,
         check_generation,
         check_sentiment,
+        check_classification,
+        check_schedule,
+        check_column,
         check_translation,
         check_stream,
         check_side_by_side,

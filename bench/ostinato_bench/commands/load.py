@@ -29,7 +29,8 @@ from ostinato_bench.report import document, publish, remarks, table
 from ostinato_bench.statistics import Result, summarise
 from ostinato_bench.texts import PROMPTS, SENTENCES, TEXTS
 from ostinato_bench.workloads import Generation, Sentiment, Translation, Workload
-from ostinato_client.cli.options import Connection, described_connection
+from ostinato_client.cli.options import TEXT, Connection, described_connection
+from ostinato_client.cli.standard_input import given_text
 
 STREAMS_PER_CONNECTION = 256
 """In closed loop; a server takes so many calls a connection, and lets the others wait unseen."""
@@ -64,7 +65,9 @@ def load_options(command: Command) -> Command:
 
 @click.command("generate")
 @click.option("--model", default="char-lm", show_default=True)
-@click.option("--prompt", default=PROMPTS[0], show_default=True)
+@click.option(
+    "--prompt", type=TEXT, default=PROMPTS[0], show_default=True, help="Text to continue; - reads standard input."
+)
 @click.option("--max-chars", type=click.IntRange(1), default=200, show_default=True, help="Length of a stream.")
 @click.option("--temperature", type=click.FloatRange(0, 100), default=0.8, show_default=True)
 @load_options
@@ -72,7 +75,8 @@ def generate(
     *, texts: tuple[str, ...], prompt: str, model: str, max_chars: int, temperature: float, **load: Any
 ) -> None:
     """Load it with streams of characters."""
-    workload = Generation(prompts=texts or (prompt,), model=model, max_chars=max_chars, temperature=temperature)
+    given = given_text(prompt)
+    workload = Generation(prompts=texts or (given,), model=model, max_chars=max_chars, temperature=temperature)
     measure(workload, **load)
 
 

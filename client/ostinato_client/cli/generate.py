@@ -19,6 +19,7 @@ from ostinato_client.cli.options import (
     version_option,
 )
 from ostinato_client.cli.output import note, single, write_json, write_text
+from ostinato_client.cli.standard_input import given_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32, MAX_UINT64
 from ostinato_client.results import Chunk, GenerationSummary, TokenDetail
@@ -29,7 +30,7 @@ from ostinato_client.streams import GenerationStream
 @click.argument("prompt", type=TEXT)
 @click.option("--model", default="char-lm", show_default=True, help="Name of the model.")
 @version_option
-@click.option("--max-chars", type=click.IntRange(1, MAX_UINT32), help="The most characters.  [default: the model's]")
+@click.option("--max-chars", type=click.IntRange(1, MAX_UINT32), help="The most characters.  [default: 10000]")
 @click.option("--temperature", type=FiniteRange(0, 100), help="0 takes the most probable character.  [default: 1]")
 @click.option("--top-k", type=click.IntRange(0, MAX_UINT32), help="Keep the K most probable; 0 keeps all.")
 @click.option("--top-p", type=FiniteRange(0, 1, min_open=True), help="Keep the most probable that sum to P.")
@@ -50,7 +51,12 @@ def generate(
     logprobs: bool,
     **sampling: Any,
 ) -> None:
-    """Continue PROMPT and print the text as it comes."""
+    """Continue PROMPT and print the text as it comes; - reads standard input.
+
+    An empty PROMPT starts a text. Standard input is UTF-8, and one line break at its end is removed. To continue the
+    text - itself, pipe it.
+    """
+    prompt = given_text(prompt)
     with connect() as client, client.generate(prompt, logprobs=logprobs, **sampling) as stream:
         if as_json:
             for chunk in stream:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TextIO
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from ostinato_client.cli.options import TEXT, connection_options, json_option, version_option
 from ostinato_client.cli.output import drawable, single, write_json
+from ostinato_client.cli.standard_input import DASH, check_once, read_lines
 from ostinato_client.client import Client
 from ostinato_client.results import Sentiment, SentimentScore
 
@@ -41,8 +41,9 @@ def sentiment(
 ) -> None:
     """Score each TEXT; - reads standard input, a text a line, and answers as the lines come.
 
-    Blank lines are skipped.
+    Blank lines are skipped. A line of - is that text.
     """
+    check_once(texts)
     with (
         connect() as client,
         client.classify_stream(
@@ -61,42 +62,16 @@ def sentiment(
 def allowed_time(texts: Sequence[str]) -> float | None:
     """Seconds for the stream: a person who types into it is not timed unless ``--timeout`` was given."""
     given = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
-    return math.inf if "-" in texts and not given else None
+    return math.inf if DASH in texts and not given else None
 
 
 def each_text(texts: Sequence[str]) -> Iterator[str]:
     """The texts of the command line, with standard input's lines in place of a ``-``."""
     for text in texts:
-        if text == "-":
-            with standard_input() as lines:
-                yield from (decoded(line, number) for number, line in enumerate(lines, 1) if line.strip())
+        if text == DASH:
+            yield from read_lines()
         else:
             yield text
-
-
-def standard_input() -> TextIO:
-    """Standard input, read through a buffer of its own.
-
-    The transport reads the lines in a thread, which may wait for one when the command ends. Python closes
-    ``sys.stdin`` as it exits, and aborts where a thread holds that buffer's lock.
-    """
-    return open(sys.stdin.fileno(), encoding="utf-8-sig", errors="surrogateescape", closefd=False)
-
-
-def decoded(line: str, number: int) -> str:
-    """The text of a line, without its end.
-
-    Raises:
-        click.ClickException: The line is not UTF-8.
-    """
-    raw = line.encode(errors="surrogateescape")
-    try:
-        return raw.decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise click.ClickException(
-            f"standard input, line {number}: byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; "
-            "convert the input to UTF-8, for instance with iconv"
-        ) from error
 
 
 def score_line(score: SentimentScore) -> str:

@@ -20,6 +20,7 @@ from ostinato_client.cli.options import (
     version_option,
 )
 from ostinato_client.cli.output import console, drawable, note, single, write_json, write_text
+from ostinato_client.cli.standard_input import given_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32
 from ostinato_client.results import Translation
@@ -52,7 +53,11 @@ def translate(
     attention_plot: Path | None,
     **search: Any,
 ) -> None:
-    """Translate TEXT and print the tokens as they come."""
+    """Translate TEXT and print the tokens as they come; - reads standard input.
+
+    Standard input is UTF-8, and one line break at its end is removed.
+    """
+    text = given_text(text)
     draw = plotter() if attention_plot else None  # says what is missing before anything is asked of the server
     wanted = attention or as_json or attention_plot is not None
     with connect() as client, client.translate(text, attention=wanted, **search) as stream:

@@ -16,8 +16,11 @@ from ostinato_models.export.shared_tensors import save_graphs
 from ostinato_models.export.torchscript import save_module
 from ostinato_models.export.writer import UNKNOWN, Target, place_bundle, write_manifest
 
-MAX_INPUT, MAX_NEW_TOKENS = 4096, 10_000
-"""Those of the shipped language model: a recurrent state does not grow, so nothing in the graph sets a limit."""
+MAX_INPUT = 4096
+"""Characters and tokens of a prompt, as the shipped language model has it.
+
+A recurrent state does not grow, so nothing in the graph sets a limit, and the length of a stream has none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,6 @@ def describe_adopted(adopted: Adopted, target: Target, statement: Statement) -> 
         limits=Limits(
             max_text_characters=MAX_INPUT,
             max_input_tokens=MAX_INPUT,
-            max_new_tokens=MAX_NEW_TOKENS,
             max_alternatives=min([ALTERNATIVES, *widths]) if widths else 0,
         ),
         graphs={

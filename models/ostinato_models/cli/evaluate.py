@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="char-lm: plain text. sentiment: label and sentence, tab separated. translation: source and reference. "
+    "- reads standard input.",
 )
 @click.option(
     "--runtime", type=click.Choice(get_args(Artifact)), default="onnx-int8", show_default=True, help="What to measure."
@@ -96,7 +98,11 @@ def evaluate(
     data_set: str | None,
     as_json: bool,
 ) -> None:
-    """Measure the bundle of a TASK model: nats per character, accuracy and F1, or BLEU and chrF."""
+    """Measure the bundle of a TASK model: nats per character, accuracy and F1, or BLEU and chrF.
+
+    Characters that are not in the vocabulary of a char-lm model are excluded from its nats per character and counted as
+    unknown_tokens. CR LF and CR are read as LF where the vocabulary has only LF; mapped_line_ends counts them.
+    """
     import torch
 
     from ostinato_models.evaluation.bundle import Options, record
@@ -146,9 +152,12 @@ def evaluate(
 
 
 def _name(data: Path | None, split: str) -> str:
+    from ostinato_models.evaluation.files import STANDARD_INPUT
+
     if data is None:
         return "minimal pairs of negation and idioms"
-    return data.name if split == "all" else f"{data.name}, {split}"
+    name = "standard input" if data == STANDARD_INPUT else data.name
+    return name if split == "all" else f"{name}, {split}"
 
 
 def _measure(task: str, bundle: Path, data: Path | None, options: Options) -> Measured:
@@ -171,6 +180,14 @@ def _show(task: str, runtime: str, measured: Measured, seconds: float) -> None:
         table.add_row(name, f"{value:.4f}")
     table.add_row("count", f"{measured.count:,}")
     for name, detail in measured.details.items():
+        if isinstance(detail, Mapping):
+            detail = ", ".join(_character(character, count) for character, count in detail.items()) or "none"
         table.add_row(name, str(detail))
     table.add_row("seconds", f"{seconds:.1f}")
     console(sys.stdout).print(table)
+
+
+def _character(character: str, count: int) -> str:
+    """A character that a terminal may not show, with its code point and how often it came."""
+    names = " ".join(f"U+{ord(each):04X}" for each in character)
+    return f"{names} {character} {count:,}" if character.isprintable() else f"{names} {count:,}"

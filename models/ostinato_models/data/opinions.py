@@ -34,9 +34,9 @@ GOOD = _phrases(
     convenient; intuitive; helpful; friendly; polite; clean; tasty; delicious; fresh; beautiful; elegant; stylish;
     solid; well made; well designed; useful; impressive; outstanding; brilliant; pleasant; fun; interesting; smart;
     quiet; clear; cheap; flawless; top notch; a bargain; a joy to use; worth the money; worth it; a good buy;
-    satisfying; bright; smooth; powerful; loud and clear; precise; compact; portable; handy; seamless; dependable; rugged; rich in detail; cozy; welcoming; attentive;
-    courteous; gorgeous; memorable; exciting; entertaining; refreshing; thoughtful; terrific; splendid; marvelous;
-    superior; effective; efficient; speedy; worthwhile; classy
+    satisfying; bright; smooth; powerful; loud and clear; precise; compact; portable; handy; seamless; dependable;
+    rugged; rich in detail; cozy; welcoming; attentive; courteous; gorgeous; memorable; exciting; entertaining;
+    refreshing; thoughtful; terrific; splendid; marvelous; superior; effective; efficient; speedy; worthwhile; classy
     """
 )
 BAD = _phrases(

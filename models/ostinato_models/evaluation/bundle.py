@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,12 @@ from ostinato_models.export.execution import GraphRun, open_graph
 from ostinato_models.export.signatures import Signature
 from ostinato_models.export.source import RECORD, TASKS, read_json
 from ostinato_models.export.writer import write_manifest
+
+MAX_CONTEXT_CHARACTERS = 10_000
+"""Characters before the part to score that are tokenized; fewer are read."""
+
+MAX_NAMED_CHARACTERS = 10
+"""Different unknown characters that a result names, the most frequent ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +90,7 @@ def evaluate(
     if data is None:
         raise EvaluationError(f"there are no minimal pairs for {task}: give a data file")
     if task == "char-lm":
-        before, text = read_text(data, options.split)
-        run, signature = open_score(path, options.runtime)
-        context, tokens = (np.array(tokenizer.encode(part).ids, np.int64) for part in (before[-10_000:], text))
-        return nats_per_char(run, signature, context, tokens, lanes=options.lanes, report=report)
+        return _score_text(path, tokenizer, data, options, report)
     if options.references is not None:
         sentences = read_parallel(data, options.references)
     else:
@@ -149,6 +153,29 @@ def record(path: Path, measured: Measured, options: Options, data_set: str) -> N
     kept = [row for row in manifest.evaluation if (row.measure, row.data_set, row.artifact) not in replaced]
     updated = manifest.model_copy(update={"evaluation": (*kept, *new)})
     write_manifest(path, updated, model_card(updated, read_json(path / RECORD)))
+
+
+def _score_text(path: Path, tokenizer: Tokenizer, data: Path, options: Options, report: ProgressReport) -> Measured:
+    """Nats per character of a plain text, with what of it the model's vocabulary lacks."""
+    only_line_feeds = tokenizer.token_to_id("\n") is not None and tokenizer.token_to_id("\r") is None
+    given = read_text(data, options.split, universal_newlines=only_line_feeds)
+    graph = open_score(path, options.runtime)
+    context = np.array(tokenizer.encode(given.context[-MAX_CONTEXT_CHARACTERS:]).ids, np.int64)
+    encoding = tokenizer.encode(given.text)
+    tokens = np.array(encoding.ids, np.int64)
+    measured = nats_per_char(graph, context, tokens, lanes=options.lanes, report=report)
+    first = 0 if len(context) else 1  # without a context the first character is not scored
+    unknown = Counter(
+        given.text[slice(*encoding.offsets[place])]
+        for place in np.flatnonzero(tokens < graph.first_choice).tolist()
+        if place >= first
+    )
+    details = {
+        **measured.details,
+        "unknown_characters": dict(unknown.most_common(MAX_NAMED_CHARACTERS)),
+        "mapped_line_ends": given.mapped_line_ends,
+    }
+    return Measured(measured.measures, measured.count, details)
 
 
 def _open(bundle: Bundle, name: str, options: Options) -> GraphRun:

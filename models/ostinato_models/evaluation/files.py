@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ostinato_models.data.examples import NEGATIVE, POSITIVE, LabelledText, ReferencedSentence
 from ostinato_models.data.tatoeba import load_tatoeba
@@ -15,19 +17,36 @@ from ostinato_models.evaluation.errors import EvaluationError
 
 UNDECIDED = 0.3
 """Mean ratings nearer to 0 than this say nothing."""
+STANDARD_INPUT = Path("-")
+"""Stands for standard input where a data file is named."""
 
 TEXT_COLUMNS = ("sentence", "content", "text")
 
+_LINE_END = re.compile(r"\r\n?")
+"""A line end of Windows or of the classic Mac OS."""
 
-def read_text(path: Path, split: str) -> tuple[str, str]:
+
+class PlainText(NamedTuple):
+    """A text to score.
+
+    Attributes:
+        context: what comes before the part to score.
+        text: the part to score.
+        mapped_line_ends: how many line ends of the file became line feeds.
+    """
+
+    context: str
+    text: str
+    mapped_line_ends: int
+
+
+def read_text(path: Path, split: str, *, universal_newlines: bool = False) -> PlainText:
     """Read a plain text.
 
     Args:
         path: the file.
         split: ``all``, or ``valid`` for the last 10 %, cut where training cuts it.
-
-    Returns:
-        What comes before the part to score, and that part.
+        universal_newlines: whether CR LF and CR become LF, as a model needs whose vocabulary has only LF.
 
     Raises:
         DataError: the file cannot be read, or has fewer than two characters in it: one is predicted from the other.
@@ -35,11 +54,13 @@ def read_text(path: Path, split: str) -> tuple[str, str]:
     """
     if split not in ("all", "valid"):
         raise EvaluationError(f"a plain text has no {split} split, only valid, the last 10 %")
-    text = _read(path)
+    text, mapped = _read(path), 0
+    if universal_newlines:
+        text, mapped = _LINE_END.subn("\n", text)
     if len(text) < 2:
         raise DataFormatError(path, 1, "too short: a character is predicted from those before it")
     cut = len(text) * 9 // 10 if split == "valid" else 0
-    return text[:cut], text[cut:]
+    return PlainText(text[:cut], text[cut:], mapped)
 
 
 def read_labelled(path: Path) -> list[LabelledText]:
@@ -155,7 +176,10 @@ def _filled(path: Path) -> str:
 def _read(path: Path) -> str:
     """The file's text, unpacked if need be, line ends as they are, without a byte order mark."""
     try:
-        content = path.read_bytes()
+        if path == STANDARD_INPUT:
+            path, content = Path("standard input"), sys.stdin.buffer.read()
+        else:
+            content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:

@@ -21,10 +21,10 @@ class Measured:
 
     Attributes:
         measures: the values.
-        count: examples: characters, texts or sentences.
-        details: what else decides the values, by name: a signature, a beam size.
+        count: examples that were measured: characters, texts or sentences.
+        details: what else decides the values, by name: a signature, a beam size, how often each of several things came.
     """
 
     measures: Mapping[str, float]
     count: int
-    details: Mapping[str, str | int] = field(default_factory=dict)
+    details: Mapping[str, str | int | Mapping[str, int]] = field(default_factory=dict)

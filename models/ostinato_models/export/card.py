@@ -109,12 +109,14 @@ def _number(value: float) -> str:
 
 def _limits(manifest: Manifest) -> str:
     asked = {name: value for name, value in manifest.limits.model_dump().items() if value}
+    unlimited = manifest.task == "generation" and not manifest.limits.max_new_tokens
     return (
         "The server refuses requests beyond: "
         + ", ".join(f"{value:,} {_words(name.removeprefix('max_'))}" for name, value in asked.items()).replace(
             "beam size", "as beam size"
         )
         + "."
+        + (" The length of a stream is limited by the server alone (`--max-new-tokens`)." if unlimited else "")
     )
 
 

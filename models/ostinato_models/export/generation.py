@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 from onnx import TensorProto
 from torch import nn
@@ -41,9 +42,7 @@ class GenerationGraphs:
     @property
     def limits(self) -> Limits:
         """What requests must keep to."""
-        return Limits(
-            max_text_characters=4096, max_input_tokens=4096, max_new_tokens=10_000, max_alternatives=self.alternatives
-        )
+        return Limits(max_text_characters=4096, max_input_tokens=4096, max_alternatives=self.alternatives)
 
     @property
     def alternatives(self) -> int:
@@ -117,11 +116,17 @@ class GenerationGraphs:
         logprobs = graph.op("LogSoftmax", self._logits(graph, flat), axis=-1)  # (T*B, V)
         targets = graph.op("Reshape", graph.op("Transpose", "targets", perm=[1, 0]), graph.integers(-1, 1))
         index = graph.op("Sub", targets, graph.integers(self.vocabulary.first))
-        chosen = graph.op("GatherElements", logprobs, index, axis=1)
+        inside = graph.op("Max", index, graph.integers(0))  # an index below 0 would count from the end
+        chosen = graph.op("GatherElements", logprobs, inside, axis=1)
+        omitted = graph.op("Less", index, graph.integers(0))
+        chosen = graph.op("Where", omitted, graph.number(-np.inf), chosen)
         steps_first = graph.op("Shape", graph.op("Transpose", "tokens", perm=[1, 0]))
         graph.rename(graph.op("Transpose", graph.op("Reshape", chosen, steps_first), perm=[1, 0]), "logprobs")
         _give_states(graph, following)
-        return "Teacher forcing: the log-probability of every target given all tokens up to its own place."
+        return (
+            "Teacher forcing: the log-probability of every target given all tokens up to its own place; -inf for a "
+            "reserved token, which is never generated."
+        )
 
     def _read(self, graph: GraphBuilder, state: Sequence[Name], *, collect_top: bool) -> tuple[list[Name], Name]:
         """Run the stack over ``tokens`` (B, T), a layer at a time: only the recurrent products are sequential."""

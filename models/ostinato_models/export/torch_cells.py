@@ -111,11 +111,13 @@ def score_tokens(
 ) -> tuple[Tensor, list[Tensor]]:
     """Log-probabilities of targets (B, T), each given the tokens (B, T) up to its own place, and the new state.
 
-    Targets index the rows of the output weights (N, H); the other arguments are those of `read_tokens`.
+    Targets index the rows of the output weights (N, H); a negative one stands for a token that has no row, and has
+    log-probability -inf. The other arguments are those of `read_tokens`.
     """
+    omitted, inside = targets < 0, targets.clamp(min=0)
     scores: list[Tensor] = []
     for time in range(tokens.size(1)):
         hidden, state = read_tokens(cell, embedding, tokens[:, time : time + 1], state, weights)
         logprobs = torch.log_softmax(linear(hidden, output_weight, output_bias), dim=1)
-        scores.append(logprobs.gather(1, targets[:, time : time + 1]))
-    return torch.cat(scores, dim=1), state
+        scores.append(logprobs.gather(1, inside[:, time : time + 1]))
+    return torch.cat(scores, dim=1).masked_fill(omitted, -float("inf")), state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -75,15 +76,25 @@ class CharLanguageModelTask:
         self._state = carried or None
 
     def evaluate(self) -> dict[str, float]:
-        """Nats per character of the validation text, read as a few long streams."""
+        """Nats per character of the validation text, read as a few long streams.
+
+        A character that the training text lacks is read as unknown and is not scored: it was never a target.
+        """
         streams = to_streams(self._valid, min(VALID_STREAMS, max(1, len(self._valid) // 64)))
         state, total, count = None, 0.0, 0
         for start in range(0, streams.shape[1] - 1, VALID_STEPS):
             inputs, targets = window(streams.to(self._device), start, VALID_STEPS)
             logits, state = self.model(inputs, state)
-            total += float(cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum"))
-            count += targets.numel()
-        return {"valid_loss": total / count}
+            total += float(
+                cross_entropy(
+                    logits.flatten(0, 1).float(),
+                    targets.flatten(),
+                    ignore_index=UNKNOWN_CHARACTER,
+                    reduction="sum",
+                )
+            )
+            count += int((targets != UNKNOWN_CHARACTER).sum())
+        return {"valid_loss": total / count if count else math.inf}
 
     def score(self, measured: dict[str, float]) -> float:
         """Validation loss."""
@@ -104,8 +115,9 @@ class CharLanguageModelTask:
         return self._tokenizer.decode(ids).split("\n")
 
     def report(self) -> dict[str, float]:
-        """Nats per character of the validation text."""
-        return {"nats_per_char": self.evaluate()["valid_loss"]}
+        """Nats per character of the validation text, and how many of its characters are unknown and not scored."""
+        unknown = int((self._valid == UNKNOWN_CHARACTER).sum())
+        return {"nats_per_char": self.evaluate()["valid_loss"], "unknown_tokens": unknown}
 
 
 def to_streams(tokens: Tensor, count: int) -> Tensor:

@@ -100,7 +100,9 @@ class GenerateRequest(_message.Message):
     version: _builtins.int
     """Version of the model; the newest one that is loaded when absent."""
     prompt: _builtins.str
-    """Text to continue. Not empty; characters outside the vocabulary are read as the model's unknown token."""
+    """Text to continue; characters outside the vocabulary are read as the model's unknown token. An empty one starts a text
+    from the model's start token or, where it has none, from a line break, which then is the prompt's one token.
+    """
     include_logprobs: _builtins.bool
     """Send the log-probability of every generated token."""
     top_alternatives: _builtins.int
@@ -233,7 +235,7 @@ class StoppingParameters(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
     max_tokens: _builtins.int
-    """The most tokens to generate; the model's limit when absent."""
+    """The most tokens to generate. When absent: 10,000, or the model's limit where that is lower."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts that end the stream; the text that matched is not sent."""
@@ -337,7 +339,8 @@ class SessionTurn(_message.Message):
     STOPPING_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Text to read before the model goes on; at most the model's limit, which holds for each turn and not for the
-    session. May be empty to have more generated, but not in the first turn, nor after FINISH_REASON_END_OF_SEQUENCE.
+    session. May be empty to have more generated, but not after FINISH_REASON_END_OF_SEQUENCE. In the first turn an empty
+    text starts a conversation as an empty prompt does: where that is a line break, the conversation begins with it.
     """
     @_builtins.property
     def sampling(self) -> Global___SamplingParameters:

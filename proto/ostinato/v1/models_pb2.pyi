@@ -464,7 +464,9 @@ class ModelLimits(_message.Message):
     max_input_tokens: _builtins.int
     """The longest prompt, sentence or text, in tokens."""
     max_new_tokens: _builtins.int
-    """The most tokens that one stream generates."""
+    """The most tokens that one stream generates: what the bundle declares, or the server's --max-new-tokens where that is
+    lower or the bundle declares nothing.
+    """
     max_beam_size: _builtins.int
     """The widest beam."""
     max_alternatives: _builtins.int

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ostinato_bundle import TOKENIZER, Bundle, BundleError, Manifest, open_bundle
+from ostinato_bundle import TOKENIZER, Bundle, BundleError, Limits, Manifest, open_bundle
 from ostinato_server.config import ServerConfig
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.batch import Batch
@@ -110,6 +110,7 @@ class Loader:
         engine.start()
         return DecodeModel(
             manifest=manifest,
+            limits=self._decoder_limits(manifest),
             codec=codec,
             runtime=backend.runtime,
             device=backend.device,
@@ -140,6 +141,7 @@ class Loader:
         engine.start()
         return ClassifyModel(
             manifest=manifest,
+            limits=manifest.limits,
             codec=codec,
             runtime=backend.runtime,
             device=backend.device,
@@ -155,6 +157,12 @@ class Loader:
             return TextCodec(bundle.read(TOKENIZER), bundle.manifest.tokenizer)
         except Exception as error:  # the library has no error of its own
             raise BundleError(bundle.tokenizer_path, f"is no tokenizer of this model: {in_one_line(error)}") from error
+
+    def _decoder_limits(self, manifest: Manifest) -> Limits:
+        """The bundle's limits; its streams are at most as long as the server allows."""
+        most = self._config.max_new_tokens
+        declared = manifest.limits.max_new_tokens or most
+        return manifest.limits.model_copy(update={"max_new_tokens": min(declared, most)})
 
     def _admission(self, manifest: Manifest, slots: int) -> Admission:
         return Admission(manifest.name, slots, self._config.max_queue, self._clock)

@@ -36,6 +36,7 @@ class LoadedModel:
 
     Attributes:
         manifest: What its bundle says of it.
+        limits: What a request must keep to: the bundle's limits within the server's.
         codec: Its tokenizer.
         runtime: ``onnx-int8``, ``onnx`` or ``torchscript``.
         device: ``cpu`` or ``cuda``.
@@ -46,6 +47,7 @@ class LoadedModel:
     """
 
     manifest: Manifest
+    limits: Limits
     codec: TextCodec
     runtime: str
     device: str
@@ -63,11 +65,6 @@ class LoadedModel:
     def version(self) -> int:
         """Version of the bundle."""
         return self.manifest.version
-
-    @property
-    def limits(self) -> Limits:
-        """What a request must keep to."""
-        return self.manifest.limits
 
     @property
     def info(self) -> ModelInfo:

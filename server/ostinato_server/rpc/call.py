@@ -157,6 +157,9 @@ class Call:
 current_call: ContextVar[Call] = ContextVar("current_call")
 """The call that a task serves. Set by the guard, so that what lies between it and the services need not hand it on."""
 
+request_deadline: ContextVar[float] = ContextVar("request_deadline", default=math.inf)
+"""When the request that a task serves must be done, where it says so itself; a call may carry several requests."""
+
 
 def client_id(metadata: Metadata) -> str:
     """Whom the client says that its call is from; empty where it says nothing."""

@@ -24,7 +24,7 @@ from ostinato_server.metrics import ServerMetrics
 from ostinato_server.repository.catalog import Catalog
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.rpc import fields
-from ostinato_server.rpc.call import Call, current_call
+from ostinato_server.rpc.call import Call, current_call, request_deadline
 from ostinato_server.rpc.sessions import Sessions
 from ostinato_server.statistics import Statistics
 
@@ -62,10 +62,13 @@ class Desk:
         return self.catalog.get_as(kind, task, name, version)
 
     def deadline(self, context: grpc.aio.ServicerContext[object, object]) -> float:
-        """When a request of the current call must be done; until then its responses may be blocked by their reader."""
+        """When the current request must be done.
+
+        Until the deadline of its call, which may be later, responses may be blocked by their reader.
+        """
         deadline = fields.deadline(context, self.clock(), self.max_deadline_seconds)
         current_call.get().deadline = deadline
-        return deadline
+        return min(deadline, request_deadline.get())
 
     @contextmanager
     def count(self, model: LoadedModel) -> Iterator[Call]:

@@ -49,6 +49,30 @@ def words(field: str, text: str, model: LoadedModel) -> list[int]:
     return text_tokens(field, text, model)
 
 
+def prompt_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
+    """The tokens of a prompt. An empty one starts a text: from the model's start token, else from a line break.
+
+    The engine puts the start token before every text that begins, so here it is not among the tokens.
+
+    Raises:
+        InvalidArgument: The text is too long or beyond the model's vocabulary, or it is empty and the model has nothing
+            to start a text from.
+    """
+    if text:
+        return text_tokens(field, text, model)
+    if model.manifest.tokenizer.start_id is not None:
+        return []
+    codec = model.codec
+    tokens = [] if codec.missing("\n") else codec.encode("\n")
+    if codec.unknown(tokens) or "".join(map(codec.piece, tokens)).strip(" ") != "\n":
+        raise InvalidArgument(
+            field,
+            f"must not be empty: model {model.name} has neither a start token nor a line break in its vocabulary to "
+            "start a text from; give at least one character",
+        )
+    return tokens
+
+
 def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
     """The tokens of a text that keeps to the model's limits.
 

@@ -21,7 +21,7 @@ from ostinato_server.rpc import fields
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generated import chunks, summary
 from ostinato_server.rpc.generation_session import hold_session
-from ostinato_server.rpc.sampling import read_sampling, read_stop
+from ostinato_server.rpc.sampling import read_max_tokens, read_sampling, read_stop
 from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
@@ -88,16 +88,14 @@ def read_request(
         InvalidArgument: A field is out of its limits.
     """
     limits = model.limits
-    stopping = request.stopping
-    max_tokens = stopping.max_tokens if stopping.HasField("max_tokens") else limits.max_new_tokens
-    fields.number("stopping.max_tokens", max_tokens, 1, limits.max_new_tokens)
+    max_tokens = read_max_tokens(request.stopping, limits, least=1)
     fields.number("top_alternatives", request.top_alternatives, 0, limits.max_alternatives)
     return GenerationRequest(
-        prompt=tuple(fields.text_tokens("prompt", request.prompt, model)),
+        prompt=tuple(fields.prompt_tokens("prompt", request.prompt, model)),
         resumed=_resumed(request, model, max_tokens) if request.HasField("resumption") else (),
         sampling=read_sampling(request.sampling),
         max_tokens=max_tokens,
-        stop=read_stop(stopping.stop),
+        stop=read_stop(request.stopping.stop),
         top_alternatives=request.top_alternatives,
         deadline=deadline,
         standing=standing,

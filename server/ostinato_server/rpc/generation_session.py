@@ -16,7 +16,7 @@ from ostinato_server.rpc import fields
 from ostinato_server.rpc.call import current_call
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generated import chunks, summary
-from ostinato_server.rpc.sampling import read_sampling, read_stop
+from ostinato_server.rpc.sampling import read_max_tokens, read_sampling, read_stop
 from ostinato_server.rpc.standing import read_standing
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ class _Session:
         Raises:
             InvalidArgument: A field is out of its limits.
         """
-        most = self.model.limits.max_new_tokens
-        max_tokens = turn.stopping.max_tokens if turn.stopping.HasField("max_tokens") else most
-        fields.number("stopping.max_tokens", max_tokens, 0, most)
+        max_tokens = read_max_tokens(turn.stopping, self.model.limits, least=0)
         return GenerationRequest(
             prompt=self._tokens(turn.text),
             after=self._after,
@@ -117,10 +115,8 @@ class _Session:
         )
 
     def _tokens(self, text: str) -> tuple[int, ...]:
-        if text:
-            return tuple(fields.text_tokens("text", text, self.model))
-        if self._after is None:
-            raise InvalidArgument("text", "must not be empty in the first turn")
+        if text or self._after is None:
+            return tuple(fields.prompt_tokens("text", text, self.model))
         if self._ended:
             raise InvalidArgument("text", "must not be empty once the model has ended the sequence")
         return ()

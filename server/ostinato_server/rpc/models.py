@@ -103,7 +103,7 @@ def describe(model: LoadedModel) -> models_pb2.Model:
         task=_TASKS[manifest.task],
         description=manifest.description,
         license=manifest.license,
-        limits=models_pb2.ModelLimits(**manifest.limits.model_dump()),
+        limits=models_pb2.ModelLimits(**model.limits.model_dump()),
         tokenizer=models_pb2.TokenizerInfo(
             kind=manifest.tokenizer.kind,
             vocabulary_size=manifest.tokenizer.vocabulary_size,

@@ -6,9 +6,13 @@ import secrets
 from collections.abc import Sequence
 
 from ostinato.v1 import generation_pb2
+from ostinato_bundle import Limits
 from ostinato_server.engine.request import SamplingParameters
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.rpc import fields
+
+DEFAULT_MAX_TOKENS = 10_000
+"""The most tokens of a stream whose request does not limit them, where the model's limit is not lower."""
 
 MAX_TEMPERATURE = 100.0
 MAX_TOP_K = 1_000_000
@@ -30,6 +34,18 @@ def read_sampling(given: generation_pb2.SamplingParameters) -> SamplingParameter
     fields.number("sampling.top_k", given.top_k, 0, MAX_TOP_K)
     seed = given.seed if given.HasField("seed") else secrets.randbits(64)
     return SamplingParameters(temperature, given.top_k, top_p, seed)
+
+
+def read_max_tokens(given: generation_pb2.StoppingParameters, limits: Limits, *, least: int) -> int:
+    """The most tokens to generate.
+
+    Raises:
+        InvalidArgument: It is below ``least`` or over the model's limit.
+    """
+    if not given.HasField("max_tokens"):
+        return min(DEFAULT_MAX_TOKENS, limits.max_new_tokens)
+    fields.number("stopping.max_tokens", given.max_tokens, least, limits.max_new_tokens)
+    return given.max_tokens
 
 
 def read_stop(texts: Sequence[str]) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from ostinato_bench.commands.load import generate
 from ostinato_bench.options import concurrency_option, input_option, numbers
 
 
@@ -47,3 +49,20 @@ def test_texts_are_the_lines_of_a_file(tmp_path: Path) -> None:
     assert "no line with text" in run("--input", str(path))[1]
     path.write_bytes(b"\xff")
     assert "not UTF-8" in run("--input", str(path))[1]
+
+
+def test_texts_are_the_lines_of_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "texts"
+    path.write_bytes("\ufeffone\r\n\r\ntwo".encode())
+    with path.open() as stdin:
+        monkeypatch.setattr("ostinato_client.cli.standard_input.sys", SimpleNamespace(stdin=stdin))
+        assert run("--input", "-") == (0, "(1, 16) () ('one', 'two')\n")
+
+
+def test_standard_input_takes_the_place_of_one_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "texts").write_text("one\n")
+    with (tmp_path / "texts").open() as stdin:
+        monkeypatch.setattr("ostinato_client.cli.standard_input.sys", SimpleNamespace(stdin=stdin))
+        done = CliRunner().invoke(generate, ["--prompt", "-", "--input", "-"])
+    assert done.exit_code == 2
+    assert "standard input can be read only once: give - once" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -205,3 +206,19 @@ def test_scores_of_a_typed_text_that_cannot_be_are_the_servers_fault() -> None:
             fold.feed(sentiment_pb2.ClassifyIncrementalResponse(change_count=count))
     with pytest.raises(ServerError, match="before the score for change 1"):
         fold.finish()
+
+
+def test_long_text_takes_the_memory_of_its_characters() -> None:
+    fold = GenerationFold(generation_pb2.GenerateRequest())
+    length = 30_000
+    tracemalloc.start()
+    try:
+        for position in range(length):
+            message = generation_pb2.GeneratedChunk(text=f"{position % 10}x", position=position, token_count=1)
+            fold.feed(generation_pb2.GenerateResponse(chunk=message))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    fold.feed(generation_pb2.GenerateResponse(summary=generation_pb2.GenerationSummary()))
+    assert len(fold.finish().text) == 2 * length
+    assert held < 16 * length

@@ -134,3 +134,57 @@ def test_texts_of_a_class_are_joined_to_the_length_asked_for(tmp_path: Path) -> 
     data.write_text("1\tgood film\n0\tdull mess\n1\ta joy\n1\tso good\n1\tnice\n", encoding="utf-8")
     said = json.loads(run("sentiment", "--bundle", bundle, "--data", data, "--words", 4, "--json").stdout)
     assert said["count"] == 2  # "dull mess", all that there is of its class, and "good film a joy"
+
+
+def scored(tmp_path: Path, text: str, *arguments: object) -> dict[str, object]:
+    data = tmp_path / f"text{len(list(tmp_path.iterdir()))}.txt"
+    data.write_bytes(text.encode())
+    bundle = tmp_path / "char-lm" / "1"
+    if not bundle.exists():
+        build_tiny_bundle(tmp_path, "generation")
+    result = run("char-lm", "--bundle", bundle, "--data", data, "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("runtime", ["onnx-int8", "torchscript"])
+def test_unknown_character_is_not_scored_as_the_last_of_the_vocabulary(tmp_path: Path, runtime: str) -> None:
+    known = scored(tmp_path, "The ca", "--runtime", runtime)
+    unknown = scored(tmp_path, "The ca\u00e9", "--runtime", runtime)
+    last = scored(tmp_path, "The caz", "--runtime", runtime)
+    assert unknown["nats_per_char"] == pytest.approx(known["nats_per_char"], abs=1e-6)
+    assert (known["unknown_tokens"], unknown["unknown_tokens"], last["unknown_tokens"]) == (0, 1, 0)
+    assert (unknown["count"], last["count"]) == (5, 6)
+
+
+def test_unknown_characters_are_reported_the_most_frequent_first(tmp_path: Path) -> None:
+    text = "\u201cThe cat\u2019s \u2013 the dog\u2019s\u201d, caf\u00e9 \u2014 it\u2019s.\n"
+    measured = scored(tmp_path, text)
+    assert measured["unknown_tokens"] == 7  # the first character is not a target
+    assert measured["unknown_characters"] == {"\u2019": 3, "\u2013": 1, "\u201d": 1, "\u00e9": 1, "\u2014": 1}
+    bundle, data = tmp_path / "char-lm" / "1", tmp_path / "people.txt"
+    data.write_text(text, encoding="utf-8")
+    shown = run("char-lm", "--bundle", bundle, "--data", data).stdout
+    assert "unknown_tokens" in shown
+    assert "U+2019 \u2019 3" in shown
+
+
+def test_line_ends_of_other_systems_are_mapped_and_counted(tmp_path: Path) -> None:
+    lines = ["To be, or not", "to be: that", "is the question.", ""] * 40
+    plain, windows, mac = (scored(tmp_path, end.join(lines), "--split", "valid") for end in ("\n", "\r\n", "\r"))
+    for other in (windows, mac):
+        assert other["nats_per_char"] == plain["nats_per_char"]
+        assert (other["count"], other["unknown_tokens"]) == (plain["count"], 0)
+        assert other["mapped_line_ends"] == 159
+    assert plain["mapped_line_ends"] == 0
+
+
+def test_data_is_read_from_standard_input(tmp_path: Path) -> None:
+    bundle = build_tiny_bundle(tmp_path, "generation")
+    arguments = ["char-lm", "--bundle", str(bundle), "--data", "-", "--json"]
+    result = CliRunner().invoke(evaluate, arguments, input="The ca\u00e9".encode())
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["unknown_tokens"] == 1
+    result = CliRunner().invoke(evaluate, arguments, input=b"The ca\xff")
+    assert result.exit_code == 1
+    assert "standard input:1: not UTF-8" in result.stderr

@@ -130,8 +130,9 @@ def test_line_without_a_source_or_a_reference_is_named(tmp_path: Path, line: str
 
 def test_last_tenth_of_a_text_is_what_training_held_out(tmp_path: Path) -> None:
     path = file(tmp_path, "0123456789\r\nabcdefghi")
-    assert read_text(path, "valid") == ("0123456789\r\nabcdef", "ghi")
-    assert read_text(path, "all") == ("", "0123456789\r\nabcdefghi")
+    assert read_text(path, "valid") == ("0123456789\r\nabcdef", "ghi", 0)
+    assert read_text(path, "all") == ("", "0123456789\r\nabcdefghi", 0)
+    assert read_text(path, "all", universal_newlines=True) == ("", "0123456789\nabcdefghi", 1)
 
 
 def test_split_that_a_file_does_not_have_is_refused(tmp_path: Path) -> None:

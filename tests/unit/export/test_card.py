@@ -36,7 +36,7 @@ def test_card_tells_data_licence_command_curve_limits_and_biases(tmp_path: Path)
         "ostinato train char-lm --preset full",
         "ostinato evaluate char-lm --bundle DIR --data tinyshakespeare/input.txt --split valid\n",
         "| 1 | 1.912 |",
-        "10,000 new tokens",
+        "20 alternatives. The length of a stream is limited by the server alone (`--max-new-tokens`).",
         "It has read one author",
         "Measured by the training itself",
     ):

@@ -13,6 +13,7 @@ from ostinato_server.errors import StartupError
         ("port", 70_000, "port must be between 0 and 65535, not 70000"),
         ("max_concurrency", 0, "max_concurrency must be between 1 and 4096, not 0"),
         ("max_queue", -1, "max_queue must be between 0"),
+        ("max_new_tokens", 0, "max_new_tokens must be between 1 and 4294967295, not 0"),
         ("window", 0, "window must be between 1"),
         ("max_deadline_seconds", 0.0, "max_deadline_seconds must be between"),
         ("device", "tpu", "device must be one of auto, cpu, cuda, not 'tpu'"),

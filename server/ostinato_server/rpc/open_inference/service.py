@@ -14,7 +14,7 @@ from ostinato.v1 import models_pb2
 from ostinato_server.errors import InvalidArgument, ModelNotFound, ServerError
 from ostinato_server.repository.model import LoadedModel
 from ostinato_server.repository.watchdog import Watchdog
-from ostinato_server.rpc.call import current_call
+from ostinato_server.rpc.call import current_call, request_deadline
 from ostinato_server.rpc.desk import Desk
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.limits import CallerLimit, CallShare
@@ -22,9 +22,9 @@ from ostinato_server.rpc.models import ModelService
 from ostinato_server.rpc.open_inference.arguments import Arguments, read_arguments
 from ostinato_server.rpc.open_inference.descriptions import configuration, metadata
 from ostinato_server.rpc.open_inference.side_by_side import side_by_side
-from ostinato_server.rpc.open_inference.signatures import SIGNATURES
+from ostinato_server.rpc.open_inference.signatures import SIGNATURES, Signature
 from ostinato_server.rpc.open_inference.tasks import Answer, Tasks
-from ostinato_server.rpc.open_inference.tensors import write_tensors
+from ostinato_server.rpc.open_inference.tensors import Tensor, column, top_classes, write_tensors
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
 from ostinato_server.statistics import Spent, Statistics
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME = "ostinato"
-EXTENSIONS = ("model_configuration", "model_repository", "statistics")
+EXTENSIONS = ("classification", "model_configuration", "model_repository", "schedule_policy", "statistics")
 """Triton's names of what is answered beyond the protocol."""
 
 MAX_VERSION_DIGITS = 9
@@ -228,8 +228,11 @@ class OpenInferenceService(grpc_service_pb2_grpc.GRPCInferenceServiceServicer):
         return self._desk.catalog.get(name, _version(version, f"{prefix}version"))
 
     def _read(self, model: LoadedModel, request: pb.ModelInferRequest) -> Arguments:
+        """Reads a request; its timeout counts from now, for all that this task and those that it starts do."""
         with self._refusal_counted(model):
-            return read_arguments(request, SIGNATURES[model.manifest.task])
+            arguments = read_arguments(request, SIGNATURES[model.manifest.task])
+        request_deadline.set(self._desk.clock() + arguments.timeout_seconds)
+        return arguments
 
     @contextmanager
     def _refusal_counted(self, model: LoadedModel) -> Iterator[None]:
@@ -253,11 +256,23 @@ def _response(
     model: LoadedModel, request: pb.ModelInferRequest, arguments: Arguments, answer: Answer
 ) -> pb.ModelInferResponse:
     response = pb.ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
-    wanted = [tensor for tensor in answer.tensors if not arguments.wanted or tensor.name in arguments.wanted]
+    wanted = [
+        _as_asked(tensor, arguments, SIGNATURES[model.manifest.task])
+        for tensor in answer.tensors
+        if not arguments.wanted or tensor.name in arguments.wanted
+    ]
     write_tensors(response, wanted, raw=bool(request.raw_input_contents))
     if answer.seed is not None:
         response.parameters["seed"].uint64_param = answer.seed
     return response
+
+
+def _as_asked(tensor: Tensor, arguments: Arguments, signature: Signature) -> Tensor:
+    """An output in the form that the request asks for: classes instead of values, or a column for texts in a column."""
+    count = arguments.classifications.get(tensor.name)
+    if count is not None:
+        return top_classes(tensor, signature.classes[tensor.name], count)
+    return column(tensor) if arguments.in_column and tensor.name in signature.per_text else tensor
 
 
 def _failure(request: pb.ModelInferRequest, message: str) -> pb.ModelStreamInferResponse:

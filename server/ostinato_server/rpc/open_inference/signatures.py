@@ -34,6 +34,8 @@ class Signature(NamedTuple):
         options: Inputs that may be left out, or given as parameters of the request.
         outputs: What it gives when nothing is asked for.
         extras: What it gives only when asked for.
+        per_text: Names of the outputs with an element for each text.
+        classes: The classes that an output has a value for, in order, by the name of the output.
         decoupled: Whether a request in a stream is answered in several messages.
     """
 
@@ -41,6 +43,8 @@ class Signature(NamedTuple):
     options: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     extras: tuple[TensorSpec, ...]
+    per_text: frozenset[str]
+    classes: Mapping[str, tuple[str, ...]]
     decoupled: bool
 
 
@@ -62,6 +66,8 @@ SIGNATURES: Mapping[Task, Signature] = MappingProxyType(
                 TensorSpec("generated_tokens", "INT32", (1,)),
             ),
             extras=(TensorSpec("tokens", "INT64", (ANY,)), TensorSpec("logprobs", "FP32", (ANY,))),
+            per_text=frozenset({"text", "finish_reason", "generated_tokens"}),
+            classes=MappingProxyType({}),
             decoupled=True,
         ),
         "sentiment": Signature(
@@ -69,6 +75,8 @@ SIGNATURES: Mapping[Task, Signature] = MappingProxyType(
             options=(),
             outputs=(TensorSpec("probabilities", "FP32", (ANY, 2)), TensorSpec("label", "BYTES", (ANY,))),
             extras=(),
+            per_text=frozenset({"label"}),
+            classes=MappingProxyType({"probabilities": ("negative", "positive")}),
             decoupled=False,
         ),
         "translation": Signature(
@@ -85,6 +93,8 @@ SIGNATURES: Mapping[Task, Signature] = MappingProxyType(
                 TensorSpec("source_tokens", "BYTES", (ANY,)),
                 TensorSpec("attention", "FP32", (ANY, ANY)),
             ),
+            per_text=frozenset({"translation"}),
+            classes=MappingProxyType({}),
             decoupled=False,
         ),
     }

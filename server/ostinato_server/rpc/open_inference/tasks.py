@@ -6,9 +6,11 @@ The native services do the rest, so that limits, deadlines, turns, admission and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from array import array
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, cast
 
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
@@ -17,6 +19,7 @@ from ostinato_server.repository.model import DecodeModel, LoadedModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.generation import GenerationService
 from ostinato_server.rpc.open_inference.arguments import Arguments
+from ostinato_server.rpc.open_inference.signatures import SIGNATURES
 from ostinato_server.rpc.open_inference.tensors import Tensor, numbers, texts
 from ostinato_server.rpc.sentiment import SentimentService
 from ostinato_server.rpc.translation import TranslationService
@@ -30,7 +33,16 @@ _REASONS = {
     generation_pb2.FINISH_REASON_END_OF_SEQUENCE: "end_of_sequence",
 }
 
-_LABELS = {sentiment_pb2.SENTIMENT_NEGATIVE: "negative", sentiment_pb2.SENTIMENT_POSITIVE: "positive"}
+_NEGATIVE, _POSITIVE = SIGNATURES["sentiment"].classes["probabilities"]
+_LABELS = {sentiment_pb2.SENTIMENT_NEGATIVE: _NEGATIVE, sentiment_pb2.SENTIMENT_POSITIVE: _POSITIVE}
+
+_PRIORITIES = (
+    generation_pb2.PRIORITY_UNSPECIFIED,
+    generation_pb2.PRIORITY_HIGH,
+    generation_pb2.PRIORITY_NORMAL,
+    generation_pb2.PRIORITY_LOW,
+)
+"""The native class of each of Triton's levels of priority, of which 0 is the default."""
 
 _DETAILS = frozenset({"tokens", "logprobs"})
 _ALIGNMENT = frozenset({"target_tokens", "source_tokens", "attention"})
@@ -80,7 +92,9 @@ class Tasks:
             async with _closing(self.generation.Generate(request, context)) as responses:
                 async for response in responses:
                     if response.WhichOneof("payload") == "chunk":
-                        yield Answer(_generated(response.chunk.text, response.chunk.tokens, details), final=False)
+                        token_ids = [token.token_id for token in response.chunk.tokens]
+                        logprobs = [token.logprob for token in response.chunk.tokens]
+                        yield Answer(_generated(response.chunk.text, token_ids, logprobs, details), final=False)
                     else:
                         yield Answer(_ending(response.summary), seed=response.summary.seed)
 
@@ -100,17 +114,18 @@ class Tasks:
                     return await self._translate(model, arguments, context)
 
     async def _generate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
-        parts: list[str] = []
-        tokens: list[generation_pb2.TokenDetail] = []
+        text = StringIO(newline="")
+        token_ids, logprobs = array("q"), array("f")  # messages would take a hundred bytes for each token
         summary = generation_pb2.GenerationSummary()
         async with _closing(self.generation.Generate(_generate_request(model, arguments), context)) as responses:
             async for response in responses:
                 if response.WhichOneof("payload") == "chunk":
-                    parts.append(response.chunk.text)
-                    tokens.extend(response.chunk.tokens)
+                    text.write(response.chunk.text)
+                    token_ids.extend(token.token_id for token in response.chunk.tokens)
+                    logprobs.extend(token.logprob for token in response.chunk.tokens)
                 else:
                     summary = response.summary
-        generated = _generated("".join(parts), tokens, arguments.wanted & _DETAILS)
+        generated = _generated(text.getvalue(), token_ids, logprobs, arguments.wanted & _DETAILS)
         return Answer([*generated, *_ending(summary)], seed=summary.seed)
 
     async def _classify(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
@@ -137,7 +152,12 @@ class Tasks:
         fields.admissible("text", count * beam_size, cast("DecodeModel", model).client.admission)
         requests = [
             translation_pb2.TranslateRequest(
-                model=model.name, version=model.version, text=text, include_attention=aligned, **options
+                model=model.name,
+                version=model.version,
+                text=text,
+                include_attention=aligned,
+                priority=_PRIORITIES[arguments.priority],
+                **options,
             )
             for text in arguments.texts
         ]
@@ -203,14 +223,14 @@ def _generate_request(model: LoadedModel, arguments: Arguments) -> generation_pb
         sampling=generation_pb2.SamplingParameters(**given("temperature", "top_k", "top_p", "seed")),
         stopping=generation_pb2.StoppingParameters(**given("max_tokens", "stop")),
         include_logprobs=bool(arguments.wanted & _DETAILS),
+        priority=_PRIORITIES[arguments.priority],
     )
 
 
-def _generated(text: str, tokens: Any, details: frozenset[str]) -> list[Tensor]:
+def _generated(text: str, token_ids: Sequence[int], logprobs: Sequence[float], details: frozenset[str]) -> list[Tensor]:
     tensors = [texts("text", [text])]
     if details:
-        tensors.append(numbers("tokens", "INT64", [token.token_id for token in tokens]))
-        tensors.append(numbers("logprobs", "FP32", [token.logprob for token in tokens]))
+        tensors += [numbers("tokens", "INT64", token_ids), numbers("logprobs", "FP32", logprobs)]
     return tensors
 
 

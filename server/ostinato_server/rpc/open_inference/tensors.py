@@ -82,6 +82,26 @@ def numbers(name: str, datatype: str, values: object) -> Tensor:
     return Tensor(name, datatype, np.asarray(values, _NUMBERS[datatype].dtype))
 
 
+def column(tensor: Tensor) -> Tensor:
+    """The same elements in shape (elements, 1)."""
+    return Tensor(tensor.name, tensor.datatype, tensor.array.reshape(-1, 1))
+
+
+def top_classes(tensor: Tensor, labels: Sequence[str], count: int) -> Tensor:
+    """Triton's classification of values (N, classes): the ``count`` highest of each row, as ``value:index:label``.
+
+    Returns:
+        A tensor of BYTES (N, count), the highest value first, the lowest index first among equals.
+    """
+    ranked = np.argsort(-tensor.array, axis=1, kind="stable")[:, :count]
+    rows = [
+        f"{value:f}:{index}:{labels[index]}"
+        for row, indices in zip(tensor.array.tolist(), ranked.tolist(), strict=True)
+        for index, value in ((index, row[index]) for index in indices)
+    ]
+    return Tensor(tensor.name, BYTES, texts(tensor.name, rows).array.reshape(ranked.shape))
+
+
 def read_tensors(request: pb.ModelInferRequest) -> list[Tensor]:
     """The input tensors of a request.
 

@@ -18,7 +18,7 @@ from ostinato_models.training.configuration import TrainingConfig
 TEXT = (string.ascii_lowercase + " ") * 20
 
 
-def task(**training: Any) -> CharLanguageModelTask:
+def task(valid: str = TEXT[:200], **training: Any) -> CharLanguageModelTask:
     tokenizer = build_character_tokenizer(TEXT)
     torch.manual_seed(0)
     config = CharLanguageModelConfig(
@@ -26,7 +26,7 @@ def task(**training: Any) -> CharLanguageModelTask:
     )
     values: dict[str, Any] = {"epochs": 1, "batch_size": 3, "bptt_steps": 7, **training}
     return CharLanguageModelTask(
-        CharLanguageModel(config), tokenizer, TEXT, TEXT[:200], TrainingConfig(**values), torch.device("cpu")
+        CharLanguageModel(config), tokenizer, TEXT, valid, TrainingConfig(**values), torch.device("cpu")
     )
 
 
@@ -100,3 +100,14 @@ def test_validation_counts_nats_per_character() -> None:
         measured = trained.evaluate()["valid_loss"]
 
     assert measured == pytest.approx(math.log(28), abs=1e-5)  # 27 characters and <unk>, all alike
+
+
+def test_validation_does_not_score_characters_that_training_never_saw() -> None:
+    trained = task(valid="ab\u2019cd" * 40)
+    trained.model.output.register_forward_hook(
+        lambda module, inputs, logits: logits.masked_fill(torch.arange(28) == UNKNOWN_CHARACTER, -1000.0)
+    )
+    with torch.no_grad():
+        measured = trained.report()
+    assert measured["nats_per_char"] < 10  # one unknown character alone costs 1000 nats here
+    assert measured["unknown_tokens"] == 40
