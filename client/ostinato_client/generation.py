@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -32,24 +33,24 @@ TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.Gener
 class TextFold:
     """Collects one generated text: a stream's, or that of a session's turn."""
 
-    __slots__ = ("_position", "_summary", "_texts")
+    __slots__ = ("_summary", "_texts", "_token_ids")
 
     def __init__(self) -> None:
         self._texts: list[str] = []
-        self._position = 0
+        self._token_ids = array("I")
         self._summary: generation_pb2.GenerationSummary | None = None
 
     @property
     def position(self) -> int:
         """Tokens received."""
-        return self._position
+        return len(self._token_ids)
 
     def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
         """Takes the next message; gives the chunk in it, if it holds one."""
         match response.WhichOneof("payload"):
             case "chunk":
                 self._texts.append(response.chunk.text)
-                self._position += response.chunk.token_count
+                self._token_ids.extend(response.chunk.token_ids)
                 return (chunk_from(response.chunk),)
             case "summary":
                 self._summary = response.summary
@@ -102,8 +103,7 @@ class GenerationFold(TextFold):
         request = generation_pb2.GenerateRequest()
         request.CopyFrom(self._request)
         request.version, request.sampling.seed = self._origin.version, self._origin.seed
-        self._texts = ["".join(self._texts)]
-        request.resumption.text, request.resumption.position = self._texts[0], self._position
+        request.resumption.token_ids.extend(self._token_ids)
         return request
 
     def feed(self, response: TextResponse) -> tuple[Chunk, ...]:

@@ -16,6 +16,13 @@ from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import PromptReading
 from ostinato_server.engine.request import Continuation, Finished, GenerationRequest, SamplingParameters
 from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.text import StreamText
+from ostinato_server.repository.detokenizers import TableDetokenizer
+
+
+def digits(stop: Sequence[str] = ()) -> StreamText:
+    """The text of a stream whose tokens mean nothing: their numbers."""
+    return StreamText(TableDetokenizer([str(token) for token in range(1000)]), stop)
 
 
 class Counts:
@@ -117,7 +124,7 @@ class Rig:
             stop=stop,
             deadline=deadline,
         )
-        sequence = SampledSequence(number, request, self.now, str, end_id)
+        sequence = SampledSequence(number, request, self.now, digits(stop), end_id)
         self.engine.handle(Submit(sequence, credit))
 
     def grant(self, number: int) -> Grant:
