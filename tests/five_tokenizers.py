@@ -121,17 +121,20 @@ OTHERS: Mapping[str, tuple[Kind, Callable[[], Tokenizer]]] = MappingProxyType(
 """Variants of them."""
 
 
+ALL: Mapping[str, tuple[Kind, Callable[[], Tokenizer]]] = MappingProxyType({**TOKENIZERS, **OTHERS})
+
+
 @cache
 def tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a name."""
-    return (TOKENIZERS | OTHERS)[name][1]()
+    return ALL[name][1]()
 
 
 def facts(name: str) -> TokenizerFacts:
     """What a manifest says of it."""
     vocabulary = tokenizer(name).get_vocab(with_added_tokens=True)
     return TokenizerFacts(
-        kind=(TOKENIZERS | OTHERS)[name][0],
+        kind=ALL[name][0],
         vocabulary_size=len(vocabulary),
         unknown_id=vocabulary.get("<unk>"),
         padding_id=vocabulary.get("<pad>"),
