@@ -9,6 +9,7 @@ import pytest
 from tests.five_tokenizers import PROMPT, TOKENIZERS, build_repository, tokenizer
 from tests.integration.harness import CALL_SECONDS, Generated, RunningServer, generate, serving, together
 
+from ostinato.inference import grpc_service_pb2 as inference
 from ostinato.v1 import generation_pb2 as pb
 
 
@@ -41,6 +42,35 @@ def test_prompt_and_streamed_text_are_what_all_tokens_decode_to(server: RunningS
         generated = generate(server, ask(model, seed=seed))
         assert tokenizer(model).decode(prompt) + generated.text == tokenizer(model).decode(prompt + ids(generated))
         assert len(ids(generated)) == generated.summary.generated_tokens == 40
+
+
+@pytest.mark.parametrize("model", TOKENIZERS)
+def test_alternative_has_the_text_that_it_would_add(server: RunningServer, model: str) -> None:
+    request = ask(model)
+    request.sampling.temperature = 0.0
+    for token in (token for chunk in generate(server, request).chunks for token in chunk.tokens):
+        taken = token.alternatives[0]
+        assert taken.token_id == token.token_id
+        part_of_a_character = "\ufffd" in taken.text + token.text or not token.text or model == "byte-pairs"
+        assert part_of_a_character or taken.text == token.text
+
+
+@pytest.mark.parametrize("model", TOKENIZERS)
+def test_open_inference_gives_the_same_text(server: RunningServer, model: str) -> None:
+    tensor = inference.ModelInferRequest.InferInputTensor
+    contents = inference.InferTensorContents
+    request = inference.ModelInferRequest(
+        model_name=model,
+        inputs=[
+            tensor(name="prompt", datatype="BYTES", shape=[1], contents=contents(bytes_contents=[PROMPT.encode()])),
+            tensor(name="max_tokens", datatype="INT32", shape=[1], contents=contents(int_contents=[40])),
+            tensor(name="seed", datatype="UINT64", shape=[1], contents=contents(uint64_contents=[3])),
+        ],
+    )
+    response = server.inference.ModelInfer(request, timeout=CALL_SECONDS)
+    place = [output.name for output in response.outputs].index("text")
+    (text,) = response.outputs[place].contents.bytes_contents or [response.raw_output_contents[place][4:]]
+    assert text.decode() == generate(server, ask(model)).text
 
 
 def cut_after(request: pb.GenerateRequest, whole: Generated, count: int) -> pb.GenerateRequest:

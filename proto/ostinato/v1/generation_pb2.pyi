@@ -554,7 +554,7 @@ class TokenDetail(_message.Message):
     LOGPROB_FIELD_NUMBER: _builtins.int
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text of the token."""
+    """What the token adds to the text. Nothing, where its bytes do not complete a character: the next token brings that."""
     token_id: _builtins.int
     """Identifier in the model's vocabulary."""
     logprob: _builtins.float
@@ -589,7 +589,7 @@ class TokenAlternative(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     LOGPROB_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text of the token."""
+    """What the token would add to the text; a part of a character shows as U+FFFD."""
     token_id: _builtins.int
     """Identifier in the model's vocabulary."""
     logprob: _builtins.float

@@ -33,16 +33,16 @@ IDLE_CHUNK = 512
 """Tokens of a long prompt read in one go when nobody waits."""
 
 RESUMED_BATCH = 64
-"""Texts of resumed streams read in one run. Rows cost less together than alone, and threads share them."""
+"""Resumed streams whose tokens are read in one run. Rows cost less together than alone, and threads share them."""
 
 RESUMED_CHUNK = 64
-"""Tokens of each such text read in one run."""
+"""Tokens of each such stream read in one run."""
 
 RESUMED_TOKENS = 512
-"""Tokens of all such texts together read in one run, which streams in the batch wait for."""
+"""Tokens of all such streams together read in one run, which streams in the batch wait for."""
 
 RESUMED_SHARE = 1 / 2
-"""Part of the time that texts of resumed streams may take, and get, while other streams wait.
+"""Part of the time that tokens of resumed streams may take, and get, while other streams wait.
 
 It is their own, besides that of long prompts: their readers have had part of the text and wait in the middle of it.
 """
@@ -122,7 +122,7 @@ class PromptReading:
         self._long: deque[_Prompt] = deque()
         self._ready: list[EngineSequence] = []
         self._resumed_due_at = self._long_due_at = 0.0
-        """When resumed texts, and a long prompt, may be read on while others wait."""
+        """When resumed streams, and a long prompt, may be read on while others wait."""
 
     def __len__(self) -> int:
         """Prompts being read."""
@@ -135,7 +135,7 @@ class PromptReading:
 
     @property
     def due_at(self) -> float:
-        """At once for short prompts, at their turn for resumed texts and a long prompt."""
+        """At once for short prompts, at their turn for resumed streams and a long prompt."""
         if self._short or self._ready:
             return -math.inf
         resumed = self._resumed_due_at if self._resumed else math.inf
@@ -157,7 +157,7 @@ class PromptReading:
         self._ready = [other for other in self._ready if other is not sequence]
 
     def advance(self, busy: bool) -> list[EngineSequence]:
-        """Reads on in the oldest short prompts, and, each at its turn, in resumed texts and the oldest long prompt."""
+        """Reads on in the oldest short prompts, and, each at its turn, in resumed streams and the oldest long one."""
         if self._short:
             busy = True
             self._advance(self._short, PROMPT_BATCH, SHORT_PROMPT, share=1.0)

@@ -51,6 +51,7 @@ class TextCodec:
         self._skipped = frozenset(index for index, token in added.items() if token.special)
         self._byte_strings = self._read_bytes() if self._joins_bytes() else None
         self._bytes_of = self._read_byte_tokens()
+        self._anchor = self._find_anchor()
         self._try_to_encode()
 
     def encode(self, text: str) -> list[int]:
@@ -71,6 +72,13 @@ class TextCodec:
     def piece(self, token_id: int) -> str:
         """A token by itself, a space before it included; a part of a character shows as U+FFFD."""
         return self._pieces[token_id]
+
+    def added_text(self, token_id: int) -> str:
+        """What a token adds to a text that it follows; a part of a character shows as U+FFFD."""
+        if self._anchor is None:
+            return self._pieces[token_id]
+        detokenizer = WindowDetokenizer(self.decode, self._skipped, self._bytes_of, [self._anchor])
+        return "".join([*detokenizer.add(token_id), *detokenizer.flush()])
 
     @property
     def unknown_piece(self) -> str | None:
@@ -118,6 +126,13 @@ class TextCodec:
         if self._byte_strings is not None:
             return ByteDetokenizer(self._byte_strings, context)
         return WindowDetokenizer(self.decode, self._skipped, self._bytes_of, context)
+
+    def _find_anchor(self) -> int | None:
+        """A token with text that others may follow; none where the text of a token does not depend on that."""
+        if self._characters is not None or self._byte_strings is not None:
+            return None
+        usable = (index for index in range(self.facts.vocabulary_size) if index not in self._bytes_of)
+        return next((index for index in usable if self.decode([index]).strip()), None)
 
     def _replayed(self, resumed: Sequence[int]) -> Sequence[int]:
         """The last tokens of a stream, from no place within a run of byte tokens on."""

@@ -68,7 +68,7 @@ def chunk(
 def _detail(token: GeneratedToken, codec: TextCodec) -> generation_pb2.TokenDetail:
     alternatives = [
         generation_pb2.TokenAlternative(
-            text=codec.piece(other.token_id), token_id=other.token_id, logprob=other.logprob
+            text=codec.added_text(other.token_id), token_id=other.token_id, logprob=other.logprob
         )
         for other in token.alternatives
     ]
