@@ -147,7 +147,7 @@ class TextCodec:
 
     def _read_bytes(self) -> list[bytes]:
         """The bytes of every token."""
-        byte_of = _byte_alphabet()
+        byte_of = byte_alphabet()
         strings: list[bytes] = []
         for index in range(self.facts.vocabulary_size):
             token = "" if index in self._skipped else self._tokenizer.id_to_token(index) or ""
@@ -169,7 +169,7 @@ class TextCodec:
         return text
 
 
-def _byte_alphabet() -> dict[str, int]:
+def byte_alphabet() -> dict[str, int]:
     """The byte of every character that byte-level BPE writes one as: itself if printable, else one from U+0100 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(0x100) if byte not in printable]

@@ -12,7 +12,7 @@ from tests.five_tokenizers import OTHERS, TEXTS, TOKENIZERS, facts, tokenizer
 
 from ostinato_server.engine.request import GeneratedToken
 from ostinato_server.engine.text import StreamText
-from ostinato_server.repository.codec import REPLAYED_TOKENS, TextCodec
+from ostinato_server.repository.codec import REPLAYED_TOKENS, TextCodec, byte_alphabet
 from ostinato_server.repository.detokenizers import LONGEST_RUN
 
 NAMES = (*TOKENIZERS, *OTHERS)
@@ -47,7 +47,7 @@ def joined(tokens: list[GeneratedToken]) -> str:
     return "".join(token.text for token in tokens)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), name=st.sampled_from(NAMES))
 def test_context_and_streamed_text_are_what_all_tokens_decode_to(data: st.DataObject, name: str) -> None:
     context, generated = data.draw(ids_of(name)), data.draw(ids_of(name))
@@ -66,7 +66,7 @@ def test_context_and_streamed_text_are_what_all_tokens_decode_to(data: st.DataOb
         assert "\ufffd" in before + everything
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), name=st.sampled_from(NAMES), stop=st.sampled_from([(), ("t",), ("e c", "\ufffd"), ("\n", "ca")]))
 def test_stream_cut_anywhere_goes_on_with_the_same_tokens_and_text(
     data: st.DataObject, name: str, stop: tuple[str, ...]
@@ -106,6 +106,38 @@ def test_character_is_sent_once_it_is_whole_and_an_incomplete_one_at_the_end_as_
     sent = [joined(text.push(GeneratedToken(index, "", 0.0))) for index in ids[-6:-1]]
     assert not any("\ufffd" in piece for piece in sent)
     assert "".join(sent) + joined(text.flush()) in ("日\ufffd", "\ufffd" * 5)
+
+
+EURO = "\u20ac".encode()
+COPYRIGHT = "\u00a9".encode()
+
+
+def of_bytes(name: str, data: bytes) -> list[int]:
+    """A token for each byte."""
+    ids = tokenizer(name).get_vocab(with_added_tokens=True)
+    if name == "sentence-pieces":
+        return [ids[f"<0x{byte:02X}>"] for byte in data]
+    written = {byte: character for character, byte in byte_alphabet().items()}
+    return [ids[written[byte]] for byte in data]
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "bytes_after", "expected"),
+    [
+        ("byte-pairs", b"a" + EURO[:1], EURO[1:] + b"b", "b"),  # shown as U+FFFD before: what completes it adds nothing
+        ("byte-pairs", b"a" + EURO[:1], b"b", "b"),
+        ("byte-pairs", b"a" + EURO[:1], EURO, "\u20ac"),
+        ("sentence-pieces", b"a" + EURO[:1], COPYRIGHT, "\ufffd\ufffd"),  # as the decoder has the whole run
+        ("sentence-pieces", b"a" + EURO[:1], EURO[1:], "\ufffd\ufffd"),
+        ("sentence-pieces", b"a" + EURO, COPYRIGHT, "\u00a9"),
+        ("sentence-pieces", b"a" + EURO, EURO[:2], "\ufffd\ufffd"),
+    ],
+)
+def test_context_that_ends_within_a_character_is_not_shown_again(
+    name: str, before: bytes, bytes_after: bytes, expected: str
+) -> None:
+    text = codec(name).text(of_bytes(name, before))
+    assert joined(streamed(text, of_bytes(name, bytes_after))) == expected
 
 
 def test_stop_text_of_bytes_ends_the_stream_with_its_last_byte() -> None:
