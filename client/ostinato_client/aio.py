@@ -199,6 +199,7 @@ class AsyncClient:
         logprobs: bool = False,
         top_alternatives: int = 0,
         priority: PriorityName | None = None,
+        resume: bool = True,
         timeout: float = math.inf,
     ) -> AsyncSession:
         r"""Opens a session: turns on one text, each going on where the one before ended.
@@ -217,17 +218,19 @@ class AsyncClient:
             logprobs: Send the log-probability of every token.
             top_alternatives: Send this many of the most probable tokens beside each one.
             priority: Class of the turns while there are fewer slots than streams; normal when None.
+            resume: Resume a turn where it broke when the server goes away, and go on after it. A server is waited for
+                until the timeout; without one, for 10 seconds for each retry of the client.
             timeout: Seconds allowed for the whole session; no limit by default, since the server limits each turn and
                 the time between two.
         """
         start = requests.session_start(
             model=model, version=version, logprobs=logprobs, top_alternatives=top_alternatives, priority=priority
         )
-        seconds = deadline(timeout, self._timeout)
         return AsyncSession(
-            lambda turns: self._transport.conversation(calls.GENERATE_SESSION_CALL, turns, seconds),
+            lambda turns, seconds: self._transport.conversation(calls.GENERATE_SESSION_CALL, turns, seconds),
             start,
             self._transport,
+            Retries(self._retries if resume else 0, deadline(timeout, self._timeout)),
         )
 
     def translate(

@@ -10,10 +10,13 @@ import grpc
 
 from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
 from ostinato_client import requests
-from ostinato_client.aio_streams import AsyncResponses, AsyncTextStream
+from ostinato_client.aio_streams import AsyncResponses, AsyncResumedStream, AsyncTextStream
 from ostinato_client.aio_transport import AsyncTransport
 from ostinato_client.errors import Cancelled
-from ostinato_client.generation import TextFold
+from ostinato_client.generation import ConversationRecord
+from ostinato_client.results import Chunk, GenerationSummary
+from ostinato_client.resumption import Resumption
+from ostinato_client.retries import Retries
 from ostinato_client.session import CLOSING_SECONDS, check_ready
 
 
@@ -27,7 +30,7 @@ class AsyncSessionCall(AsyncResponses[GenerateSessionResponse], Protocol):
         """Whether the call has ended."""
 
 
-class AsyncTurn(AsyncTextStream):
+class AsyncTurn(AsyncResumedStream[Chunk, GenerationSummary], AsyncTextStream):
     """What a turn of a session generates, chunk by chunk.
 
     ::
@@ -35,8 +38,16 @@ class AsyncTurn(AsyncTextStream):
         async for chunk in session.send("ROMEO:", max_chars=200):
             print(chunk.text, end="", flush=True)
 
+    A turn that breaks because the server is gone is resumed where it broke, in a session that goes on after the turns
+    before it: the same text comes as if it had never broken.
+
     Leaving an ``async with`` block, or ``cancel()``, before the turn's end ends the session.
     """
+
+    @property
+    def resumptions(self) -> int:
+        """How often the turn was resumed."""
+        return self._resumption.count
 
     @property
     def ended(self) -> bool:
@@ -59,27 +70,30 @@ class AsyncSession:
             answer = await session.send("\nJULIET:", max_chars=200, seed=2).text()
 
     A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
-    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error ends the session, and
-    ``send`` raises it again. One turn at a time.
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error that is raised ends the
+    session, and ``send`` raises it again. One turn at a time.
 
     Args:
-        open_call: Makes the call for an iterator of messages.
+        open_call: Makes the call for an iterator of messages, given the seconds that are left for it.
         start: The first of them.
         transport: What the call is made over.
+        retries: Decides whether a turn that broke is resumed, and when.
     """
 
     def __init__(
         self,
-        open_call: Callable[[AsyncIterator[GenerateSessionRequest]], AsyncSessionCall],
+        open_call: Callable[[AsyncIterator[GenerateSessionRequest], float | None], AsyncSessionCall],
         start: GenerateSessionRequest,
         transport: AsyncTransport,
+        retries: Retries,
     ) -> None:
         self._transport = transport
         self._closed = False
-        self._outgoing: asyncio.Queue[GenerateSessionRequest | None] = asyncio.Queue()
-        self._outgoing.put_nowait(start)
-        self._call = open_call(_until_none(self._outgoing))
+        self._retries = retries
+        self._open_call = open_call
+        self._record = ConversationRecord(start.start)
         self._turn: AsyncTurn | None = None
+        self._open(retries.left())
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,10 +137,29 @@ class AsyncSession:
         )
         self._transport.check_open()
         check_ready(self._turn, closed=self._closed)
-        if not self._call.done():  # else reading the turn raises what ended the session
-            self._outgoing.put_nowait(message)
-        self._turn = AsyncTurn(_TurnResponses(self._call), TextFold(), self._transport)
+        self._retries.progressed()
+        fold = self._record.begin(message.turn)
+        first = True
+
+        def open_call(seconds: float | None) -> _TurnResponses:
+            nonlocal first
+            if not first:
+                self._outgoing.put_nowait(None)  # ends the task that feeds the broken call
+                self._open(seconds)
+            elif not self._call.done():  # else reading the turn raises what ended the call, or resumes it
+                self._outgoing.put_nowait(message)
+            first = False
+            return _TurnResponses(self._call)
+
+        self._turn = AsyncTurn(fold, Resumption(fold, open_call, self._retries), self._transport)
         return self._turn
+
+    def _open(self, seconds: float | None) -> None:
+        """Opens a call that continues after all that has come."""
+        self._outgoing: asyncio.Queue[GenerateSessionRequest | None] = asyncio.Queue()
+        for message in self._record.messages():
+            self._outgoing.put_nowait(message)
+        self._call = self._open_call(_until_none(self._outgoing), seconds)
 
     async def close(self) -> None:
         """Ends the session; a turn that runs is cancelled."""

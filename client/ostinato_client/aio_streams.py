@@ -113,7 +113,7 @@ class AsyncResponseStream(Generic[ResponseT, ItemT, ResultT]):
         return self._fold.finish()
 
 
-class _ResumedStream(AsyncResponseStream[Any, ItemT, ResultT]):
+class AsyncResumedStream(AsyncResponseStream[Any, ItemT, ResultT]):
     """A stream that is opened again when its call fails, as its retries allow."""
 
     def __init__(
@@ -163,7 +163,7 @@ class AsyncTextStream(AsyncResponseStream[Any, Chunk, GenerationSummary]):
         return (await self._result()).text
 
 
-class AsyncGenerationStream(_ResumedStream[Chunk, GenerationSummary], AsyncTextStream):
+class AsyncGenerationStream(AsyncResumedStream[Chunk, GenerationSummary], AsyncTextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -183,7 +183,7 @@ class AsyncGenerationStream(_ResumedStream[Chunk, GenerationSummary], AsyncTextS
         return self._resumption.count
 
 
-class AsyncTranslationStream(_ResumedStream[TargetToken, Translation]):
+class AsyncTranslationStream(AsyncResumedStream[TargetToken, Translation]):
     """A translation, target token by target token.
 
     ::

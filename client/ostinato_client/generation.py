@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -33,28 +34,36 @@ TextResponse: TypeAlias = generation_pb2.GenerateResponse | generation_pb2.Gener
 
 
 class TextFold:
-    """Collects one generated text: a stream's, or that of a session's turn."""
+    """Collects one generated text, over as many calls as it takes."""
 
-    __slots__ = ("_position", "_summary", "_texts")
+    __slots__ = ("_origin", "_summary", "_texts", "_token_ids")
 
     def __init__(self) -> None:
         self._texts: list[str] = []
-        self._position = 0
+        self._token_ids = array("I")
+        self._origin: generation_pb2.StreamOrigin | None = None
         self._summary: generation_pb2.GenerationSummary | None = None
 
     @property
     def position(self) -> int:
         """Tokens received."""
-        return self._position
+        return len(self._token_ids)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the server has sent what it takes to continue."""
+        return self._origin is not None
 
     def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
         """Takes the next message; gives the chunk in it, if it holds one."""
         match response.WhichOneof("payload"):
             case "chunk":
+                if response.chunk.HasField("origin"):
+                    self._origin = response.chunk.origin
                 self._texts.append(response.chunk.text)
                 if len(self._texts) > _MOST_PIECES:
                     self._texts = ["".join(self._texts)]
-                self._position += response.chunk.token_count
+                self._token_ids.extend(response.chunk.token_ids)
                 return (chunk_from(response.chunk),)
             case "summary":
                 self._summary = response.summary
@@ -86,19 +95,13 @@ class TextFold:
 
 
 class GenerationFold(TextFold):
-    """Collects one stream, over as many calls as it takes."""
+    """Collects what ``generate`` streams."""
 
-    __slots__ = ("_origin", "_request")
+    __slots__ = ("_request",)
 
     def __init__(self, request: generation_pb2.GenerateRequest) -> None:
         super().__init__()
         self._request = request
-        self._origin: generation_pb2.StreamOrigin | None = None
-
-    @property
-    def resumable(self) -> bool:
-        """Whether the server has sent what it takes to continue."""
-        return self._origin is not None
 
     def request(self) -> generation_pb2.GenerateRequest:
         """The request that continues after what has come."""
@@ -107,15 +110,93 @@ class GenerationFold(TextFold):
         request = generation_pb2.GenerateRequest()
         request.CopyFrom(self._request)
         request.version, request.sampling.seed = self._origin.version, self._origin.seed
-        self._texts = ["".join(self._texts)]
-        request.resumption.text, request.resumption.position = self._texts[0], self._position
+        request.resumption.token_ids.extend(self._token_ids)
         return request
 
-    def feed(self, response: TextResponse) -> tuple[Chunk, ...]:
-        """Takes the next message; gives the chunk in it, if it holds one."""
-        if response.chunk.HasField("origin"):
-            self._origin = response.chunk.origin
-        return super().feed(response)
+
+class TurnFold(TextFold):
+    """Collects what a turn of a session streams.
+
+    Args:
+        turn: What was sent.
+        before: Position of the session before it; 0 for the first turn.
+    """
+
+    __slots__ = ("_before", "_turn")
+
+    def __init__(self, turn: generation_pb2.SessionTurn, before: int = 0) -> None:
+        super().__init__()
+        self._turn = turn
+        self._before = before
+
+    @property
+    def position(self) -> int:
+        """Grows with each token and each turn of the session."""
+        return self._before + len(self._token_ids)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the server has sent what it takes to continue; a turn that brought nothing is sent again."""
+        return self._origin is not None or not self._token_ids
+
+    @property
+    def version(self) -> int | None:
+        """Version of the model; None before something has come."""
+        if self._summary is not None:
+            return self._summary.version
+        return None if self._origin is None else self._origin.version
+
+    def turn(self) -> generation_pb2.SessionTurn:
+        """The turn that continues after what has come."""
+        if self._origin is None:
+            return self._turn
+        turn = generation_pb2.SessionTurn()
+        turn.CopyFrom(self._turn)
+        turn.sampling.seed = self._origin.seed
+        turn.resumption.token_ids.extend(self._token_ids)
+        return turn
+
+    def past(self) -> generation_pb2.PastTurn:
+        """The turn, which has ended, for a session that goes on after it."""
+        withheld = () if self._summary is None else self._summary.withheld_token_ids
+        return generation_pb2.PastTurn(text=self._turn.text, token_ids=[*self._token_ids, *withheld])
+
+
+class ConversationRecord:
+    """The turns of a session, for a call that goes on where an earlier one broke.
+
+    Args:
+        start: What holds for all turns.
+    """
+
+    def __init__(self, start: generation_pb2.SessionStart) -> None:
+        self._start = generation_pb2.SessionStart()
+        self._start.CopyFrom(start)
+        self._fold: TurnFold | None = None
+
+    def begin(self, turn: generation_pb2.SessionTurn) -> TurnFold:
+        """Notes the next turn; the one before has ended."""
+        before = 0
+        if self._fold is not None:
+            self._pin(self._fold)
+            self._start.past.append(self._fold.past())
+            before = self._fold.position + 1
+        self._fold = TurnFold(turn, before)
+        return self._fold
+
+    def messages(self) -> list[generation_pb2.GenerateSessionRequest]:
+        """What a call begins with to continue after all that has come."""
+        if self._fold is None:
+            return [generation_pb2.GenerateSessionRequest(start=self._start)]
+        self._pin(self._fold)
+        return [
+            generation_pb2.GenerateSessionRequest(start=self._start),
+            generation_pb2.GenerateSessionRequest(turn=self._fold.turn()),
+        ]
+
+    def _pin(self, fold: TurnFold) -> None:
+        if fold.version is not None:
+            self._start.version = fold.version
 
 
 def chunk_from(message: generation_pb2.GeneratedChunk) -> Chunk:

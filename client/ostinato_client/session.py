@@ -10,8 +10,11 @@ from typing import Protocol, Self
 from ostinato.v1.generation_pb2 import GenerateSessionRequest, GenerateSessionResponse
 from ostinato_client import requests
 from ostinato_client.errors import Cancelled
-from ostinato_client.generation import TextFold
-from ostinato_client.streams import Responses, TextStream
+from ostinato_client.generation import ConversationRecord
+from ostinato_client.results import Chunk, GenerationSummary
+from ostinato_client.resumption import Resumption
+from ostinato_client.retries import Retries
+from ostinato_client.streams import Responses, ResumedStream, TextStream
 from ostinato_client.transport import Transport
 
 CLOSING_SECONDS = 1.0
@@ -28,7 +31,7 @@ class SessionCall(Responses[GenerateSessionResponse], Protocol):
         """Whether the call has not ended."""
 
 
-class Turn(TextStream):
+class Turn(ResumedStream[Chunk, GenerationSummary], TextStream):
     """What a turn of a session generates, chunk by chunk.
 
     ::
@@ -36,8 +39,16 @@ class Turn(TextStream):
         for chunk in session.send("ROMEO:", max_chars=200):
             print(chunk.text, end="", flush=True)
 
+    A turn that breaks because the server is gone is resumed where it broke, in a session that goes on after the turns
+    before it: the same text comes as if it had never broken.
+
     Leaving a ``with`` block, or ``cancel()``, before the turn's end ends the session.
     """
+
+    @property
+    def resumptions(self) -> int:
+        """How often the turn was resumed."""
+        return self._resumption.count
 
     @property
     def ended(self) -> bool:
@@ -60,27 +71,30 @@ class Session:
             answer = session.send("\nJULIET:", max_chars=200, seed=2).text()
 
     A turn generates what ``generate`` would with the whole conversation so far as its prompt. The server waits for
-    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error ends the session, and
-    ``send`` raises it again. One turn at a time: a session belongs to one thread.
+    the next turn for a while only (DeadlineExceeded, reason ``SESSION_EXPIRED``). Any error that is raised ends the
+    session, and ``send`` raises it again. One turn at a time: a session belongs to one thread.
 
     Args:
-        open_call: Makes the call for an iterator of messages.
+        open_call: Makes the call for an iterator of messages, given the seconds that are left for it.
         start: The first of them.
         transport: What the call is made over.
+        retries: Decides whether a turn that broke is resumed, and when.
     """
 
     def __init__(
         self,
-        open_call: Callable[[Iterator[GenerateSessionRequest]], SessionCall],
+        open_call: Callable[[Iterator[GenerateSessionRequest], float | None], SessionCall],
         start: GenerateSessionRequest,
         transport: Transport,
+        retries: Retries,
     ) -> None:
         self._transport = transport
         self._closed = False
-        self._outgoing: SimpleQueue[GenerateSessionRequest | None] = SimpleQueue()
-        self._outgoing.put(start)
-        self._call = open_call(iter(self._outgoing.get, None))
+        self._retries = retries
+        self._open_call = open_call
+        self._record = ConversationRecord(start.start)
         self._turn: Turn | None = None
+        self._open(retries.left())
 
     def __enter__(self) -> Self:
         return self
@@ -124,10 +138,29 @@ class Session:
         )
         self._transport.check_open()
         check_ready(self._turn, closed=self._closed)
-        if self._call.is_active():  # else reading the turn raises what ended the session
-            self._outgoing.put(message)
-        self._turn = Turn(_TurnResponses(self._call), TextFold(), self._transport)
+        self._retries.progressed()
+        fold = self._record.begin(message.turn)
+        first = True
+
+        def open_call(seconds: float | None) -> _TurnResponses:
+            nonlocal first
+            if not first:
+                self._outgoing.put(None)  # ends the thread that feeds the broken call
+                self._open(seconds)
+            elif self._call.is_active():  # else reading the turn raises what ended the call, or resumes it
+                self._outgoing.put(message)
+            first = False
+            return _TurnResponses(self._call)
+
+        self._turn = Turn(fold, Resumption(fold, open_call, self._retries), self._transport)
         return self._turn
+
+    def _open(self, seconds: float | None) -> None:
+        """Opens a call that continues after all that has come."""
+        self._outgoing: SimpleQueue[GenerateSessionRequest | None] = SimpleQueue()
+        for message in self._record.messages():
+            self._outgoing.put(message)
+        self._call = self._open_call(iter(self._outgoing.get, None), seconds)
 
     def close(self) -> None:
         """Ends the session; a turn that runs is cancelled."""

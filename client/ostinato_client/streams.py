@@ -113,7 +113,7 @@ class ResponseStream(Generic[ResponseT, ItemT, ResultT]):
         return self._fold.finish()
 
 
-class _ResumedStream(ResponseStream[Any, ItemT, ResultT]):
+class ResumedStream(ResponseStream[Any, ItemT, ResultT]):
     """A stream that is opened again when its call fails, as its retries allow."""
 
     def __init__(
@@ -165,7 +165,7 @@ class TextStream(ResponseStream[Any, Chunk, GenerationSummary]):
         return self._result().text
 
 
-class GenerationStream(_ResumedStream[Chunk, GenerationSummary], TextStream):
+class GenerationStream(ResumedStream[Chunk, GenerationSummary], TextStream):
     """A generated text, chunk by chunk.
 
     ::
@@ -185,7 +185,7 @@ class GenerationStream(_ResumedStream[Chunk, GenerationSummary], TextStream):
         return self._resumption.count
 
 
-class TranslationStream(_ResumedStream[TargetToken, Translation]):
+class TranslationStream(ResumedStream[TargetToken, Translation]):
     """A translation, target token by target token.
 
     ::

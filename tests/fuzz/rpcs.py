@@ -92,7 +92,7 @@ _RESUME = generation_pb2.GenerateRequest(
     prompt="The cat",
     sampling=_SAMPLING,
     stopping=_STOPPING,
-    resumption=generation_pb2.Resumption(text="abc", position=3),
+    resumption=generation_pb2.Resumption(token_ids=[5, 6, 7]),
     priority=generation_pb2.PRIORITY_HIGH,
 )
 _SESSION = (

@@ -139,7 +139,7 @@ def test_stream_that_broke_goes_on_with_the_very_tokens_it_would_have_had(server
         include_logprobs=True,
     )
     whole = [token for chunk in generate(server, request).chunks for token in chunk.tokens]
-    request.resumption.text, request.resumption.position = "".join(token.text for token in whole[:37]), 37
+    request.resumption.token_ids.extend(token.token_id for token in whole[:37])
     *chunks, _ = server.generation.Generate(request, timeout=CALL_SECONDS)
     assert [token for response in chunks for token in response.chunk.tokens] == whole[37:]
 

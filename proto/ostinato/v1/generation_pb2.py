@@ -24,47 +24,49 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1costinato/v1/generation.proto\x12\x0bostinato.v1\"\xc2\x02\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x31\n\x08sampling\x18\x04 \x01(\x0b\x32\x1f.ostinato.v1.SamplingParameters\x12\x31\n\x08stopping\x18\x05 \x01(\x0b\x32\x1f.ostinato.v1.StoppingParameters\x12\x18\n\x10include_logprobs\x18\x06 \x01(\x08\x12\x18\n\x10top_alternatives\x18\x07 \x01(\r\x12+\n\nresumption\x18\x08 \x01(\x0b\x32\x17.ostinato.v1.Resumption\x12\'\n\x08priority\x18\t \x01(\x0e\x32\x15.ostinato.v1.PriorityB\n\n\x08_version\",\n\nResumption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r\"\x96\x01\n\x12SamplingParameters\x12\x18\n\x0btemperature\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x12\n\x05top_k\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x02H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x03\x88\x01\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seed\"J\n\x12StoppingParameters\x12\x17\n\nmax_tokens\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x02 \x03(\tB\r\n\x0b_max_tokens\"y\n\x16GenerateSessionRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.ostinato.v1.SessionStartH\x00\x12(\n\x04turn\x18\x02 \x01(\x0b\x32\x18.ostinato.v1.SessionTurnH\x00\x42\t\n\x07payload\"\x9c\x01\n\x0cSessionStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x10include_logprobs\x18\x03 \x01(\x08\x12\x18\n\x10top_alternatives\x18\x04 \x01(\r\x12\'\n\x08priority\x18\x05 \x01(\x0e\x32\x15.ostinato.v1.PriorityB\n\n\x08_version\"\x81\x01\n\x0bSessionTurn\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x31\n\x08sampling\x18\x02 \x01(\x0b\x32\x1f.ostinato.v1.SamplingParameters\x12\x31\n\x08stopping\x18\x03 \x01(\x0b\x32\x1f.ostinato.v1.StoppingParameters\"\x85\x01\n\x17GenerateSessionResponse\x12,\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.GeneratedChunkH\x00\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32\x1e.ostinato.v1.GenerationSummaryH\x00\x42\t\n\x07payload\"~\n\x10GenerateResponse\x12,\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.GeneratedChunkH\x00\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32\x1e.ostinato.v1.GenerationSummaryH\x00\x42\t\n\x07payload\"\xaa\x01\n\x0eGeneratedChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r\x12\x13\n\x0btoken_count\x18\x03 \x01(\r\x12(\n\x06tokens\x18\x04 \x03(\x0b\x32\x18.ostinato.v1.TokenDetail\x12.\n\x06origin\x18\x05 \x01(\x0b\x32\x19.ostinato.v1.StreamOriginH\x00\x88\x01\x01\x42\t\n\x07_origin\"-\n\x0cStreamOrigin\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\x04\"s\n\x0bTokenDetail\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\r\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\x12\x33\n\x0c\x61lternatives\x18\x04 \x03(\x0b\x32\x1d.ostinato.v1.TokenAlternative\"C\n\x10TokenAlternative\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\r\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\"\x80\x02\n\x11GenerationSummary\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ostinato.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x05 \x01(\r\x12\x18\n\x10generated_tokens\x18\x06 \x01(\r\x12\x16\n\x0eunknown_tokens\x18\x07 \x01(\r\x12+\n\x07timings\x18\x08 \x01(\x0b\x32\x1a.ostinato.v1.StreamTimings\x12\x15\n\rwithheld_text\x18\t \x01(\t\"b\n\rStreamTimings\x12\x15\n\rqueue_seconds\x18\x01 \x01(\x01\x12#\n\x1btime_to_first_token_seconds\x18\x02 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x03 \x01(\x01*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_HIGH\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x10\n\x0cPRIORITY_LOW\x10\x03*\x82\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12!\n\x1d\x46INISH_REASON_END_OF_SEQUENCE\x10\x03\x32\xc0\x01\n\x11GenerationService\x12I\n\x08Generate\x12\x1c.ostinato.v1.GenerateRequest\x1a\x1d.ostinato.v1.GenerateResponse0\x01\x12`\n\x0fGenerateSession\x12#.ostinato.v1.GenerateSessionRequest\x1a$.ostinato.v1.GenerateSessionResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1costinato/v1/generation.proto\x12\x0bostinato.v1\"\xc2\x02\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x31\n\x08sampling\x18\x04 \x01(\x0b\x32\x1f.ostinato.v1.SamplingParameters\x12\x31\n\x08stopping\x18\x05 \x01(\x0b\x32\x1f.ostinato.v1.StoppingParameters\x12\x18\n\x10include_logprobs\x18\x06 \x01(\x08\x12\x18\n\x10top_alternatives\x18\x07 \x01(\r\x12+\n\nresumption\x18\x08 \x01(\x0b\x32\x17.ostinato.v1.Resumption\x12\'\n\x08priority\x18\t \x01(\x0e\x32\x15.ostinato.v1.PriorityB\n\n\x08_version\"\x1f\n\nResumption\x12\x11\n\ttoken_ids\x18\x01 \x03(\r\"\x96\x01\n\x12SamplingParameters\x12\x18\n\x0btemperature\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x12\n\x05top_k\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x02H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x03\x88\x01\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x07\n\x05_seed\"J\n\x12StoppingParameters\x12\x17\n\nmax_tokens\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x02 \x03(\tB\r\n\x0b_max_tokens\"y\n\x16GenerateSessionRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.ostinato.v1.SessionStartH\x00\x12(\n\x04turn\x18\x02 \x01(\x0b\x32\x18.ostinato.v1.SessionTurnH\x00\x42\t\n\x07payload\"\xc1\x01\n\x0cSessionStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x10include_logprobs\x18\x03 \x01(\x08\x12\x18\n\x10top_alternatives\x18\x04 \x01(\r\x12\'\n\x08priority\x18\x05 \x01(\x0e\x32\x15.ostinato.v1.Priority\x12#\n\x04past\x18\x06 \x03(\x0b\x32\x15.ostinato.v1.PastTurnB\n\n\x08_version\"+\n\x08PastTurn\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\r\"\xae\x01\n\x0bSessionTurn\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x31\n\x08sampling\x18\x02 \x01(\x0b\x32\x1f.ostinato.v1.SamplingParameters\x12\x31\n\x08stopping\x18\x03 \x01(\x0b\x32\x1f.ostinato.v1.StoppingParameters\x12+\n\nresumption\x18\x04 \x01(\x0b\x32\x17.ostinato.v1.Resumption\"\x85\x01\n\x17GenerateSessionResponse\x12,\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.GeneratedChunkH\x00\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32\x1e.ostinato.v1.GenerationSummaryH\x00\x42\t\n\x07payload\"~\n\x10GenerateResponse\x12,\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.GeneratedChunkH\x00\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32\x1e.ostinato.v1.GenerationSummaryH\x00\x42\t\n\x07payload\"\xbd\x01\n\x0eGeneratedChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r\x12\x13\n\x0btoken_count\x18\x03 \x01(\r\x12(\n\x06tokens\x18\x04 \x03(\x0b\x32\x18.ostinato.v1.TokenDetail\x12.\n\x06origin\x18\x05 \x01(\x0b\x32\x19.ostinato.v1.StreamOriginH\x00\x88\x01\x01\x12\x11\n\ttoken_ids\x18\x06 \x03(\rB\t\n\x07_origin\"-\n\x0cStreamOrigin\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\x04\"s\n\x0bTokenDetail\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\r\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\x12\x33\n\x0c\x61lternatives\x18\x04 \x03(\x0b\x32\x1d.ostinato.v1.TokenAlternative\"C\n\x10TokenAlternative\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\r\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\"\x9c\x02\n\x11GenerationSummary\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ostinato.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x05 \x01(\r\x12\x18\n\x10generated_tokens\x18\x06 \x01(\r\x12\x16\n\x0eunknown_tokens\x18\x07 \x01(\r\x12+\n\x07timings\x18\x08 \x01(\x0b\x32\x1a.ostinato.v1.StreamTimings\x12\x15\n\rwithheld_text\x18\t \x01(\t\x12\x1a\n\x12withheld_token_ids\x18\n \x03(\r\"b\n\rStreamTimings\x12\x15\n\rqueue_seconds\x18\x01 \x01(\x01\x12#\n\x1btime_to_first_token_seconds\x18\x02 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x03 \x01(\x01*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_HIGH\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x10\n\x0cPRIORITY_LOW\x10\x03*\x82\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x01\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x02\x12!\n\x1d\x46INISH_REASON_END_OF_SEQUENCE\x10\x03\x32\xc0\x01\n\x11GenerationService\x12I\n\x08Generate\x12\x1c.ostinato.v1.GenerateRequest\x1a\x1d.ostinato.v1.GenerateResponse0\x01\x12`\n\x0fGenerateSession\x12#.ostinato.v1.GenerateSessionRequest\x1a$.ostinato.v1.GenerateSessionResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ostinato.v1.generation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRIORITY']._serialized_start=2088
-  _globals['_PRIORITY']._serialized_end=2182
-  _globals['_FINISHREASON']._serialized_start=2185
-  _globals['_FINISHREASON']._serialized_end=2315
+  _globals['_PRIORITY']._serialized_start=2249
+  _globals['_PRIORITY']._serialized_end=2343
+  _globals['_FINISHREASON']._serialized_start=2346
+  _globals['_FINISHREASON']._serialized_end=2476
   _globals['_GENERATEREQUEST']._serialized_start=46
   _globals['_GENERATEREQUEST']._serialized_end=368
   _globals['_RESUMPTION']._serialized_start=370
-  _globals['_RESUMPTION']._serialized_end=414
-  _globals['_SAMPLINGPARAMETERS']._serialized_start=417
-  _globals['_SAMPLINGPARAMETERS']._serialized_end=567
-  _globals['_STOPPINGPARAMETERS']._serialized_start=569
-  _globals['_STOPPINGPARAMETERS']._serialized_end=643
-  _globals['_GENERATESESSIONREQUEST']._serialized_start=645
-  _globals['_GENERATESESSIONREQUEST']._serialized_end=766
-  _globals['_SESSIONSTART']._serialized_start=769
-  _globals['_SESSIONSTART']._serialized_end=925
-  _globals['_SESSIONTURN']._serialized_start=928
-  _globals['_SESSIONTURN']._serialized_end=1057
-  _globals['_GENERATESESSIONRESPONSE']._serialized_start=1060
-  _globals['_GENERATESESSIONRESPONSE']._serialized_end=1193
-  _globals['_GENERATERESPONSE']._serialized_start=1195
-  _globals['_GENERATERESPONSE']._serialized_end=1321
-  _globals['_GENERATEDCHUNK']._serialized_start=1324
-  _globals['_GENERATEDCHUNK']._serialized_end=1494
-  _globals['_STREAMORIGIN']._serialized_start=1496
-  _globals['_STREAMORIGIN']._serialized_end=1541
-  _globals['_TOKENDETAIL']._serialized_start=1543
-  _globals['_TOKENDETAIL']._serialized_end=1658
-  _globals['_TOKENALTERNATIVE']._serialized_start=1660
-  _globals['_TOKENALTERNATIVE']._serialized_end=1727
-  _globals['_GENERATIONSUMMARY']._serialized_start=1730
-  _globals['_GENERATIONSUMMARY']._serialized_end=1986
-  _globals['_STREAMTIMINGS']._serialized_start=1988
-  _globals['_STREAMTIMINGS']._serialized_end=2086
-  _globals['_GENERATIONSERVICE']._serialized_start=2318
-  _globals['_GENERATIONSERVICE']._serialized_end=2510
+  _globals['_RESUMPTION']._serialized_end=401
+  _globals['_SAMPLINGPARAMETERS']._serialized_start=404
+  _globals['_SAMPLINGPARAMETERS']._serialized_end=554
+  _globals['_STOPPINGPARAMETERS']._serialized_start=556
+  _globals['_STOPPINGPARAMETERS']._serialized_end=630
+  _globals['_GENERATESESSIONREQUEST']._serialized_start=632
+  _globals['_GENERATESESSIONREQUEST']._serialized_end=753
+  _globals['_SESSIONSTART']._serialized_start=756
+  _globals['_SESSIONSTART']._serialized_end=949
+  _globals['_PASTTURN']._serialized_start=951
+  _globals['_PASTTURN']._serialized_end=994
+  _globals['_SESSIONTURN']._serialized_start=997
+  _globals['_SESSIONTURN']._serialized_end=1171
+  _globals['_GENERATESESSIONRESPONSE']._serialized_start=1174
+  _globals['_GENERATESESSIONRESPONSE']._serialized_end=1307
+  _globals['_GENERATERESPONSE']._serialized_start=1309
+  _globals['_GENERATERESPONSE']._serialized_end=1435
+  _globals['_GENERATEDCHUNK']._serialized_start=1438
+  _globals['_GENERATEDCHUNK']._serialized_end=1627
+  _globals['_STREAMORIGIN']._serialized_start=1629
+  _globals['_STREAMORIGIN']._serialized_end=1674
+  _globals['_TOKENDETAIL']._serialized_start=1676
+  _globals['_TOKENDETAIL']._serialized_end=1791
+  _globals['_TOKENALTERNATIVE']._serialized_start=1793
+  _globals['_TOKENALTERNATIVE']._serialized_end=1860
+  _globals['_GENERATIONSUMMARY']._serialized_start=1863
+  _globals['_GENERATIONSUMMARY']._serialized_end=2147
+  _globals['_STREAMTIMINGS']._serialized_start=2149
+  _globals['_STREAMTIMINGS']._serialized_end=2247
+  _globals['_GENERATIONSERVICE']._serialized_start=2479
+  _globals['_GENERATIONSERVICE']._serialized_end=2671
 # @@protoc_insertion_point(module_scope)

@@ -147,27 +147,25 @@ Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
 @_typing.final
 class Resumption(_message.Message):
     """Where a broken stream goes on. The rest of the request is the first one's, its seed and version given: the stream
-    then continues with the very tokens that it would have had, on this or any other server that serves that version.
-    Tokens received count in StoppingParameters.max_tokens.
+    then continues with the very tokens and text that it would have had, on this or any other server that serves that
+    version. Tokens received count in StoppingParameters.max_tokens.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    TEXT_FIELD_NUMBER: _builtins.int
-    POSITION_FIELD_NUMBER: _builtins.int
-    text: _builtins.str
-    """All text received, in order."""
-    position: _builtins.int
-    """How many tokens the text stands for: the last chunk's position plus its token_count."""
+    TOKEN_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def token_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """GeneratedChunk.token_ids of all chunks received, in order."""
+
     def __init__(
         self,
         *,
-        text: _builtins.str = ...,
-        position: _builtins.int = ...,
+        token_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token_ids", b"token_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -299,6 +297,7 @@ class SessionStart(_message.Message):
     INCLUDE_LOGPROBS_FIELD_NUMBER: _builtins.int
     TOP_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    PAST_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model to run, "char-lm" for instance."""
     version: _builtins.int
@@ -309,6 +308,10 @@ class SessionStart(_message.Message):
     """Send this many of the most probable tokens beside each generated one; 0 sends none."""
     priority: Global___Priority.ValueType
     """Whose turn it is when slots are short; PRIORITY_NORMAL when absent."""
+    @_builtins.property
+    def past(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastTurn]:
+        """The turns of a session that broke, which this one goes on from, oldest first; the version must be given then."""
+
     def __init__(
         self,
         *,
@@ -317,16 +320,45 @@ class SessionStart(_message.Message):
         include_logprobs: _builtins.bool = ...,
         top_alternatives: _builtins.int = ...,
         priority: Global___Priority.ValueType = ...,
+        past: _abc.Iterable[Global___PastTurn] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "priority", b"priority", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "include_logprobs", b"include_logprobs", "model", b"model", "past", b"past", "priority", b"priority", "top_alternatives", b"top_alternatives", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
     _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
 
 Global___SessionStart: _TypeAlias = SessionStart  # noqa: Y015
+
+@_typing.final
+class PastTurn(_message.Message):
+    """A turn that a session answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TOKEN_IDS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """SessionTurn.text of the turn."""
+    @_builtins.property
+    def token_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """All tokens generated: GeneratedChunk.token_ids of its chunks, then GenerationSummary.withheld_token_ids."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        token_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text", "token_ids", b"token_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PastTurn: _TypeAlias = PastTurn  # noqa: Y015
 
 @_typing.final
 class SessionTurn(_message.Message):
@@ -337,6 +369,7 @@ class SessionTurn(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     STOPPING_FIELD_NUMBER: _builtins.int
+    RESUMPTION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Text to read before the model goes on; at most the model's limit, which holds for each turn and not for the
     session. May be empty to have more generated, but not after FINISH_REASON_END_OF_SEQUENCE. In the first turn an empty
@@ -350,16 +383,21 @@ class SessionTurn(_message.Message):
     def stopping(self) -> Global___StoppingParameters:
         """When the turn ends. A max_tokens of 0 reads the text and generates nothing."""
 
+    @_builtins.property
+    def resumption(self) -> Global___Resumption:
+        """Takes up a turn that broke, where it broke, in a session that starts with the turns before it."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         sampling: Global___SamplingParameters | None = ...,
         stopping: Global___StoppingParameters | None = ...,
+        resumption: Global___Resumption | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling", "stopping", b"stopping"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling", "stopping", b"stopping", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resumption", b"resumption", "sampling", b"sampling", "stopping", b"stopping", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,6 +478,7 @@ class GeneratedChunk(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    TOKEN_IDS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text, to be appended to what came before."""
     position: _builtins.int
@@ -454,6 +493,13 @@ class GeneratedChunk(_message.Message):
     def origin(self) -> Global___StreamOrigin:
         """What a request must give to take up this stream should it break; in the first chunk of a stream only."""
 
+    @_builtins.property
+    def token_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The tokens, token_count of them. A token is sent with its text: one whose bytes do not complete a character, or
+        whose text may begin a stop text, comes in a later chunk. The text of the last one before a stop text ends where
+        that begins.
+        """
+
     def __init__(
         self,
         *,
@@ -462,10 +508,11 @@ class GeneratedChunk(_message.Message):
         token_count: _builtins.int = ...,
         tokens: _abc.Iterable[Global___TokenDetail] | None = ...,
         origin: Global___StreamOrigin | None = ...,
+        token_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_origin", b"_origin", "origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_origin", b"_origin", "origin", b"origin", "position", b"position", "text", b"text", "token_count", b"token_count", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_origin", b"_origin", "origin", b"origin", "position", b"position", "text", b"text", "token_count", b"token_count", "token_ids", b"token_ids", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__origin: _TypeAlias = _typing.Literal["origin"]  # noqa: Y015
     _WhichOneofArgType__origin: _TypeAlias = _typing.Literal["_origin", b"_origin"]  # noqa: Y015
@@ -510,7 +557,7 @@ class TokenDetail(_message.Message):
     LOGPROB_FIELD_NUMBER: _builtins.int
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text of the token."""
+    """What the token adds to the text. Nothing, where its bytes do not complete a character: the next token brings that."""
     token_id: _builtins.int
     """Identifier in the model's vocabulary."""
     logprob: _builtins.float
@@ -545,7 +592,7 @@ class TokenAlternative(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     LOGPROB_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text of the token."""
+    """What the token would add to the text; a part of a character shows as U+FFFD."""
     token_id: _builtins.int
     """Identifier in the model's vocabulary."""
     logprob: _builtins.float
@@ -580,6 +627,7 @@ class GenerationSummary(_message.Message):
     UNKNOWN_TOKENS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     WITHHELD_TEXT_FIELD_NUMBER: _builtins.int
+    WITHHELD_TOKEN_IDS_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why it ended."""
     model: _builtins.str
@@ -600,6 +648,12 @@ class GenerationSummary(_message.Message):
     def timings(self) -> Global___StreamTimings:
         """Where the time went."""
 
+    @_builtins.property
+    def withheld_token_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Tokens that were generated and of which nothing was sent; after those of the chunks they are all that the stream
+        generated.
+        """
+
     def __init__(
         self,
         *,
@@ -612,10 +666,11 @@ class GenerationSummary(_message.Message):
         unknown_tokens: _builtins.int = ...,
         timings: Global___StreamTimings | None = ...,
         withheld_text: _builtins.str = ...,
+        withheld_token_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "generated_tokens", b"generated_tokens", "model", b"model", "prompt_tokens", b"prompt_tokens", "seed", b"seed", "timings", b"timings", "unknown_tokens", b"unknown_tokens", "version", b"version", "withheld_text", b"withheld_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "generated_tokens", b"generated_tokens", "model", b"model", "prompt_tokens", b"prompt_tokens", "seed", b"seed", "timings", b"timings", "unknown_tokens", b"unknown_tokens", "version", b"version", "withheld_text", b"withheld_text", "withheld_token_ids", b"withheld_token_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

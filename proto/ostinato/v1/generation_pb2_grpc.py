@@ -72,8 +72,8 @@ class GenerationServiceServicer(object):
 
         A turn gives the very tokens that Generate gives for the whole conversation as its prompt, with the turn's own
         parameters: all texts fed and generated before it (GenerationSummary.withheld_text included) and then its own.
-        A session that broke is thus taken up by a new one whose first turn's text is the conversation so far. (To the last
-        bit where a token is a character; a text that several tokens spell may be cut differently where two turns meet.)
+        (To the last bit where a token is a character; a text that several tokens spell may be cut differently where two
+        turns meet.) A session that broke is resumed, for every tokenizer, by a new one that starts with its past turns.
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: too many sessions are open, or the queue was full when a turn came (google.rpc.RetryInfo).

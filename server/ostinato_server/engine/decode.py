@@ -142,8 +142,8 @@ class DecodeEngine(Worker):
             for sequence in self._prepared():
                 if sequence.saved is not None and not sequence.saved.finite:
                     self._break(sequence, Fault.NOT_FINITE)
-                elif sequence.satisfied:
-                    self._end(sequence, FinishReason.LENGTH, (), self._clock())
+                elif (reason := sequence.satisfied) is not None:
+                    self._end(sequence, reason, (), self._clock())
                 else:
                     self._batch.add(sequence)
         if len(self._batch):
@@ -312,6 +312,7 @@ class DecodeEngine(Worker):
             queue_seconds=sequence.admitted_at - sequence.arrival,
             first_token_seconds=first - sequence.arrival,
             total_seconds=now - sequence.arrival,
-            withheld=sequence.withheld,
+            withheld=sequence.withheld[0],
+            withheld_tokens=sequence.withheld[1],
             continuation=continuation,
         )

@@ -33,16 +33,16 @@ IDLE_CHUNK = 512
 """Tokens of a long prompt read in one go when nobody waits."""
 
 RESUMED_BATCH = 64
-"""Texts of resumed streams read in one run. Rows cost less together than alone, and threads share them."""
+"""Resumed streams whose tokens are read in one run. Rows cost less together than alone, and threads share them."""
 
 RESUMED_CHUNK = 64
-"""Tokens of each such text read in one run."""
+"""Tokens of each such stream read in one run."""
 
 RESUMED_TOKENS = 512
-"""Tokens of all such texts together read in one run, which streams in the batch wait for."""
+"""Tokens of all such streams together read in one run, which streams in the batch wait for."""
 
 RESUMED_SHARE = 1 / 2
-"""Part of the time that texts of resumed streams may take, and get, while other streams wait.
+"""Part of the time that tokens of resumed streams may take, and get, while other streams wait.
 
 It is their own, besides that of long prompts: their readers have had part of the text and wait in the middle of it.
 """
@@ -87,13 +87,20 @@ class _Prompt:
 
     Attributes:
         sequence: Whose it is.
-        rest: Tokens still to be read; the last one is left to the first step.
+        tokens: All its tokens; the last one is left to the first step.
         state: What was read so far, each tensor (1, …).
+        done: How many tokens were read.
     """
 
     sequence: SampledSequence
-    rest: list[int]
+    tokens: list[int]
     state: list[FloatArray]
+    done: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many tokens are still to be read."""
+        return len(self.tokens) - self.done
 
 
 class PromptReading:
@@ -122,7 +129,7 @@ class PromptReading:
         self._long: deque[_Prompt] = deque()
         self._ready: list[EngineSequence] = []
         self._resumed_due_at = self._long_due_at = 0.0
-        """When resumed texts, and a long prompt, may be read on while others wait."""
+        """When resumed streams, and a long prompt, may be read on while others wait."""
 
     def __len__(self) -> int:
         """Prompts being read."""
@@ -135,7 +142,7 @@ class PromptReading:
 
     @property
     def due_at(self) -> float:
-        """At once for short prompts, at their turn for resumed texts and a long prompt."""
+        """At once for short prompts, at their turn for resumed streams and a long prompt."""
         if self._short or self._ready:
             return -math.inf
         resumed = self._resumed_due_at if self._resumed else math.inf
@@ -157,7 +164,7 @@ class PromptReading:
         self._ready = [other for other in self._ready if other is not sequence]
 
     def advance(self, busy: bool) -> list[EngineSequence]:
-        """Reads on in the oldest short prompts, and, each at its turn, in resumed texts and the oldest long prompt."""
+        """Reads on in the oldest short prompts, and, each at its turn, in resumed streams and the oldest long one."""
         if self._short:
             busy = True
             self._advance(self._short, PROMPT_BATCH, SHORT_PROMPT, share=1.0)
@@ -184,9 +191,9 @@ class PromptReading:
         """
         started = self._clock()
         batch = [prompts.popleft() for _ in range(min(most, len(prompts)))]
-        self._read(batch, min(chunk, min(len(prompt.rest) for prompt in batch) - 1))
+        self._read(batch, min(chunk, min(prompt.left for prompt in batch) - 1))
         for prompt in reversed(batch):
-            if len(prompt.rest) <= SHORT_PROMPT:
+            if prompt.left <= SHORT_PROMPT:
                 self._place(prompt)
             else:
                 prompts.appendleft(prompt)
@@ -196,23 +203,24 @@ class PromptReading:
     def _read(self, prompts: list[_Prompt], count: int) -> None:
         """Reads so many tokens of each prompt."""
         assert self._prefill is not None  # noqa: S101 (without it every prompt is read in steps)
-        tokens = np.array([prompt.rest[:count] for prompt in prompts], np.int64)
+        tokens = np.array([prompt.tokens[prompt.done : prompt.done + count] for prompt in prompts], np.int64)
         states = zip(*(prompt.state for prompt in prompts), strict=True)
         inputs = {f"state_{index}": np.concatenate(rows) for index, rows in enumerate(states)}
         results = self._prefill.run({"tokens": tokens, **inputs})
         for row, prompt in enumerate(prompts):
-            prompt.rest = prompt.rest[count:]
+            prompt.done += count
             prompt.state = [results[f"next_state_{index}"][row : row + 1] for index in range(len(prompt.state))]
 
     def _place(self, prompt: _Prompt) -> None:
         """Puts a prompt where it is read on; one that is nearly through reads its last tokens in the batch."""
-        if self._prefill is None or len(prompt.rest) <= STEPPED_PROMPT:
+        if self._prefill is None or prompt.left <= STEPPED_PROMPT:
             sequence = prompt.sequence
-            sequence.next_tokens = prompt.rest[:1]
-            sequence.unread = prompt.rest[:0:-1]
+            rest = prompt.tokens[prompt.done :]
+            sequence.next_tokens = rest[:1]
+            sequence.unread = rest[:0:-1]
             sequence.saved = SavedState(tuple(tensor[0] for tensor in prompt.state))
             self._ready.append(sequence)
-        elif len(prompt.rest) <= SHORT_PROMPT:
+        elif prompt.left <= SHORT_PROMPT:
             self._short.append(prompt)
         elif prompt.sequence.generated:  # tokens of an earlier call, since this one has not made a step yet
             self._resumed.append(prompt)

@@ -87,7 +87,7 @@ class GenerationRequest:
         prompt: Token ids; at least one, or one that is pending.
         after: What the prompt follows on; the start of a text when None.
         keeps_state: Whether another stream goes on where this one ends.
-        resumed: Token ids generated before the stream broke; fewer than ``max_tokens``, in which they count.
+        resumed: Token ids sent before the stream broke, at most ``max_tokens``, in which they count.
         sampling: How the next token is drawn.
         max_tokens: The most tokens to generate; 0 only reads the prompt, for who keeps the state.
         stop: Texts that end the stream, each not empty.
@@ -176,6 +176,7 @@ class Finished:
         first_token_seconds: From arrival to the first token.
         total_seconds: From arrival to the end.
         withheld: Text that was generated and not sent: a stop text, and what its last token adds to it.
+        withheld_tokens: The tokens that were generated and of which nothing was sent.
         continuation: Where another stream may go on, if that was asked for.
     """
 
@@ -186,4 +187,5 @@ class Finished:
     first_token_seconds: float
     total_seconds: float
     withheld: str = ""
+    withheld_tokens: tuple[int, ...] = ()
     continuation: Continuation | None = None

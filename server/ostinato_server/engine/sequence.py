@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,11 +22,8 @@ from ostinato_server.engine.request import (
     Standing,
     TranslationRequest,
 )
-from ostinato_server.engine.stops import StopFilter
+from ostinato_server.engine.text import StreamText
 from ostinato_server.runtime.base import Array, FloatArray
-
-Detokenizer = Callable[[int], str]
-"""Called with one stream's tokens in order; gives what each adds to the text."""
 
 
 @dataclass(slots=True)
@@ -92,8 +89,8 @@ class EngineSequence(Protocol):
     """Tokens to read before the first step."""
     keeps_state: bool
     """Whether its state is wanted when it has ended."""
-    withheld: str
-    """Text that was generated and is not sent."""
+    withheld: tuple[str, tuple[int, ...]]
+    """Text and tokens that were generated and are not sent."""
     admitted_at: float
     first_token_at: float
     last_token_at: float
@@ -101,8 +98,8 @@ class EngineSequence(Protocol):
     """The trace that the request is kept in; empty for none."""
 
     @property
-    def satisfied(self) -> bool:
-        """Whether it has all that it wants without another step."""
+    def satisfied(self) -> FinishReason | None:
+        """Why it ends without another step; none where it needs one."""
 
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step; tokens to send go into ``outbox``.
@@ -152,16 +149,16 @@ class _Stream:
         self.generated = 0
         self.score = 0.0
         self.keeps_state = False
-        self.withheld = ""
+        self.withheld: tuple[str, tuple[int, ...]] = ("", ())
         self.admitted_at = 0.0
         self.first_token_at = 0.0
         self.last_token_at = 0.0
         self.trace_id = ""
 
     @property
-    def satisfied(self) -> bool:
-        """Whether it has all that it wants without another step."""
-        return False
+    def satisfied(self) -> FinishReason | None:
+        """Why it ends without another step; none where it needs one."""
+        return None
 
     def may_end_before(self, steps: int) -> bool:
         """Whether a run of so many steps may go beyond its end; there are no runs for what looks at every step."""
@@ -176,7 +173,7 @@ class SampledSequence(_Stream):
         stream_id: Unique in the engine.
         request: What was asked.
         arrival: When, on the engine's clock.
-        detokenize: Gives the text of each token.
+        text: Puts text to its tokens; has replayed those of a resumed stream.
         end_id: The token that ends the sequence, if the model has one.
     """
 
@@ -185,15 +182,15 @@ class SampledSequence(_Stream):
         stream_id: int,
         request: GenerationRequest | TranslationRequest,
         arrival: float,
-        detokenize: Detokenizer,
+        text: StreamText,
         end_id: int | None,
     ) -> None:
         source = request.prompt + request.resumed if isinstance(request, GenerationRequest) else request.source
         super().__init__(stream_id, source, request.max_tokens, request.deadline, request.standing, arrival)
-        self._detokenize = detokenize
+        self._text = text
+        self._spell = text.spell
         self._end_id = -1 if end_id is None else end_id
         self._alternatives = 0
-        self._stop: StopFilter | None = None
         self._attention = False
         self.unread: list[int] = []
         """Prompt tokens still to be read in steps, last first."""
@@ -203,22 +200,28 @@ class SampledSequence(_Stream):
             self.keeps_state = request.keeps_state
             self.position = self.generated = len(request.resumed)
             self.left -= self.generated
+            if not self.left:  # it broke before its summary came
+                text.flush()
+            if text.stopped:
+                self.left = 0
+                self.withheld = text.withheld()
             self.sampling = request.sampling
             self._alternatives = request.top_alternatives
-            self._stop = StopFilter(request.stop) if request.stop else None
         else:
             self._attention = request.include_attention
 
     @property
-    def satisfied(self) -> bool:
-        """Whether it only wanted its prompt read, and that is done."""
-        return not self.left and not self.unread
+    def satisfied(self) -> FinishReason | None:
+        """Why it ends, where it only wanted its prompt read and that is done."""
+        if self.left or self.unread:
+            return None
+        return FinishReason.STOP if self._text.stopped else FinishReason.LENGTH
 
     def accept(self, results: StepResults) -> FinishReason | None:
         """Takes the results of a step."""
         if self.unread:
             self.next_tokens = [self.unread.pop()]
-            return FinishReason.LENGTH if self.satisfied else None
+            return self.satisfied
         row = self.rows[0]
         self.before_run = None
         self.steered = False
@@ -227,7 +230,7 @@ class SampledSequence(_Stream):
 
     def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
         """Takes what several steps drew."""
-        if self._stop is not None or self._end_id in tokens or len(tokens) >= self.left:
+        if self._spell is None or self._end_id in tokens or len(tokens) >= self.left:
             generated = self.generated
             for token_id, logprob in zip(tokens, logprobs, strict=True):
                 reason = self._take(token_id, logprob)
@@ -242,38 +245,41 @@ class SampledSequence(_Stream):
         self.generated += len(tokens)
         self.left -= len(tokens)
         self.next_tokens[0] = tokens[-1]
-        self.outbox.extend(map(GeneratedToken, tokens, map(self._detokenize, tokens), logprobs))
+        self.outbox.extend(map(GeneratedToken, tokens, map(self._spell, tokens), logprobs))
         return None
 
     def may_end_before(self, steps: int) -> bool:
         """Whether a run of so many steps may go beyond its end."""
-        return self._stop is not None or self._end_id >= 0 or self.left < steps
+        return self._text.may_stop or self._end_id >= 0 or self.left < steps
 
     def _take(self, token_id: int, logprob: float, arrays: Mapping[str, Array] | None = None) -> FinishReason | None:
         self.score += logprob
         self.position += 1
         if token_id == self._end_id:
-            self._flush()
             self.next_tokens = []  # what ends a text is no part of it
-            return FinishReason.END_OF_SEQUENCE
+            return self._finish(FinishReason.END_OF_SEQUENCE)
         self.next_tokens[0] = token_id
         self.generated += 1
         self.left -= 1
-        token = GeneratedToken(token_id, self._detokenize(token_id), logprob)
+        token = GeneratedToken(token_id, "" if self._spell is None else self._spell(token_id), logprob)
         if arrays is not None and not self.steady:
             token = self._with_details(token, self.rows[0], arrays)
-        if self._stop is None:
+        if self._spell is not None:
             self.outbox.append(token)
         else:
-            safe, stopped = self._stop.push(token)
-            self.outbox.extend(safe)
-            if stopped:
-                self.withheld = self._stop.withheld
-                return FinishReason.STOP
-        if not self.left:
-            self._flush()
-            return FinishReason.LENGTH
-        return None
+            self.outbox += self._text.push(token)
+            if self._text.stopped:
+                return self._stop()
+        return None if self.left else self._finish(FinishReason.LENGTH)
+
+    def _finish(self, reason: FinishReason) -> FinishReason:
+        """Sends what is held back, unless that completes a stop text."""
+        self.outbox += self._text.flush()
+        return self._stop() if self._text.stopped else reason
+
+    def _stop(self) -> FinishReason:
+        self.withheld = self._text.withheld()
+        return FinishReason.STOP
 
     def _with_details(self, token: GeneratedToken, row: int, arrays: Mapping[str, Array]) -> GeneratedToken:
         alternatives: tuple[Alternative, ...] = ()
@@ -286,10 +292,6 @@ class SampledSequence(_Stream):
             attention = arrays["attention"][row, : len(self.source)].copy()
         return token._replace(alternatives=alternatives, attention=attention)
 
-    def _flush(self) -> None:
-        if self._stop is not None:
-            self.outbox.extend(self._stop.flush())
-
 
 class BeamSequence(_Stream):
     """A translation with several hypotheses, one lane each; its tokens are sent once the search is over.
@@ -298,16 +300,16 @@ class BeamSequence(_Stream):
         stream_id: Unique in the engine.
         request: What was asked.
         arrival: When, on the engine's clock.
-        detokenize: Gives the text of each token.
+        text: Puts text to its tokens.
         end_id: The token that ends the sequence.
     """
 
     def __init__(
-        self, stream_id: int, request: TranslationRequest, arrival: float, detokenize: Detokenizer, end_id: int
+        self, stream_id: int, request: TranslationRequest, arrival: float, text: StreamText, end_id: int
     ) -> None:
         super().__init__(stream_id, request.source, request.max_tokens, request.deadline, request.standing, arrival)
         self.width = request.beam_size
-        self._detokenize = detokenize
+        self._text = text
         self._attention = request.include_attention
         self._search = BeamSearch(request.beam_size, end_id, request.max_tokens, request.length_penalty)
 
@@ -339,8 +341,8 @@ class BeamSequence(_Stream):
         best = self._search.best()
         links = best.links()[:-1] if best.ended else best.links()
         for link in links:
-            text = self._detokenize(link.token_id)
-            self.outbox.append(GeneratedToken(link.token_id, text, link.logprob, (), link.attention))
+            self.outbox += self._text.push(GeneratedToken(link.token_id, "", link.logprob, (), link.attention))
+        self.outbox += self._text.flush()
         self.generated = len(links)
         self.score = best.logprob
         return FinishReason.END_OF_SEQUENCE if best.ended else FinishReason.LENGTH

@@ -21,6 +21,20 @@ class StopFilter:
         self.withheld = ""
         """Once a stop text was completed: what was generated from its start on, which is not sent."""
 
+    @property
+    def held(self) -> Sequence[GeneratedToken]:
+        """The tokens that are held back; once a stop text was completed, those of which nothing is sent."""
+        return self._held
+
+    def would_stop(self, text: str) -> bool:
+        """Whether a stop text would be completed if a text came next."""
+        return bool(text) and any(stop in self._text + text for stop in self._stop)
+
+    def withhold(self, token: GeneratedToken) -> None:
+        """Takes a token that was generated after a stop text was completed."""
+        self._held.append(token)
+        self.withheld += token.text
+
     def push(self, token: GeneratedToken) -> tuple[list[GeneratedToken], bool]:
         """Takes a token.
 
@@ -58,5 +72,6 @@ class StopFilter:
             self._text = self._text[len(token.text) :]
             released.append(token)
         if shorten and length and self._held:
-            released.append(self._held[0]._replace(text=self._held[0].text[:length]))
+            token = self._held.pop(0)
+            released.append(token._replace(text=token.text[:length]))
         return released

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
@@ -95,6 +95,29 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
             field, f"must have at most {limits.max_input_tokens} tokens, not {len(tokens)} (model {model.name})"
         )
     return tokens
+
+
+def token_ids(field: str, ids: Sequence[int], model: LoadedModel, most: int | None = None) -> tuple[int, ...]:
+    """Tokens that a stream of the model has brought. That it was a stream of this request cannot be told.
+
+    Raises:
+        InvalidArgument: There are more than ``most``, or one is a token that the model does not generate.
+    """
+    if most is not None and len(ids) > most:
+        raise InvalidArgument(field, f"must have at most max_tokens = {most} tokens, not {len(ids)}")
+    facts = model.manifest.tokenizer
+    never = {facts.unknown_id: "the unknown token", facts.end_id: "the end of the sequence"}
+    given = set(ids)
+    if given and (max(given) >= facts.vocabulary_size or not given.isdisjoint(never)):
+        place, wrong = next(
+            (place, each) for place, each in enumerate(ids) if each >= facts.vocabulary_size or each in never
+        )
+        why = never.get(wrong, f"not in its vocabulary of {facts.vocabulary_size} tokens")
+        raise InvalidArgument(
+            f"{field}[{place}]",
+            f"is {wrong}, {why}, which model {model.name} never sends; give the token_ids received, in order",
+        )
+    return tuple(ids)
 
 
 def admissible(field: str, slots: int, admission: Admission) -> None:

@@ -59,6 +59,7 @@ def chunk(
         text="".join([token.text for token in tokens]),
         position=position,
         token_count=len(tokens),
+        token_ids=[token.token_id for token in tokens],
         tokens=[] if codec is None else [_detail(token, codec) for token in tokens],
         origin=origin,
     )
@@ -67,7 +68,7 @@ def chunk(
 def _detail(token: GeneratedToken, codec: TextCodec) -> generation_pb2.TokenDetail:
     alternatives = [
         generation_pb2.TokenAlternative(
-            text=codec.piece(other.token_id), token_id=other.token_id, logprob=other.logprob
+            text=codec.added_text(other.token_id), token_id=other.token_id, logprob=other.logprob
         )
         for other in token.alternatives
     ]
@@ -88,6 +89,7 @@ def summary(finished: Finished, request: GenerationRequest, model: LoadedModel) 
         unknown_tokens=model.codec.unknown(list(request.prompt)),
         timings=timings(finished),
         withheld_text=finished.withheld,
+        withheld_token_ids=finished.withheld_tokens,
     )
 
 

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 from ostinato.v1 import generation_pb2, generation_pb2_grpc
 from ostinato.v1.generation_pb2 import GenerateResponse
-from ostinato_server.engine.request import (
-    Finished,
-    FinishReason,
-    GenerationRequest,
-    Standing,
-)
+from ostinato_server.engine.request import GenerationRequest, Standing
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import DecodeModel, LoadedModel
@@ -51,13 +46,10 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             asked = read_request(request, model, deadline, standing)
             call.read(len(asked.prompt))
             details = request.include_logprobs or asked.top_alternatives > 0
-            if len(asked.resumed) == asked.max_tokens:  # it broke before its summary came
-                finished = Finished(FinishReason.LENGTH, asked.max_tokens, 0.0, 0.0, 0.0, 0.0)
-                yield GenerateResponse(summary=summary(finished, asked, model))
-                return
+            text = model.codec.text(asked.prompt, resumed=asked.resumed, stop=asked.stop)
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
-                    stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
+                    stream_id, asked, arrival, text, model.manifest.tokenizer.end_id
                 ),
                 call,
             )
@@ -103,23 +95,8 @@ def read_request(
 
 
 def _resumed(request: generation_pb2.GenerateRequest, model: LoadedModel, max_tokens: int) -> tuple[int, ...]:
-    """The tokens that a broken stream had brought.
-
-    A text that the model did not write is no error: there is no telling.
-    """
+    """The tokens that a broken stream had brought."""
     for name, given in (("version", request.HasField("version")), ("sampling.seed", request.sampling.HasField("seed"))):
         if not given:
             raise InvalidArgument(name, "must be given to take up a stream; its first chunk told it")
-    resumption = request.resumption
-    fields.number("resumption.position", resumption.position, 0, max_tokens)
-    if len(resumption.text) > model.codec.longest_piece * max_tokens:
-        raise InvalidArgument("resumption.text", f"must be what at most {max_tokens} tokens can spell")
-    fields.readable("resumption.text", resumption.text, model)
-    tokens = tuple(model.codec.encode(resumption.text))
-    if len(tokens) != resumption.position:
-        raise InvalidArgument(
-            "resumption.position", f"must be the number of tokens in the text, {len(tokens)}, not {resumption.position}"
-        )
-    if model.codec.unknown(list(tokens)):
-        raise InvalidArgument("resumption.text", f"has characters that model {model.name} does not generate")
-    return tokens
+    return fields.token_ids("resumption.token_ids", request.resumption.token_ids, model, max_tokens)

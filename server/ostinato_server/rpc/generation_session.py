@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from ostinato.v1 import generation_pb2
 from ostinato.v1.generation_pb2 import GenerateSessionResponse
-from ostinato_server.engine.request import Continuation, FinishReason, GenerationRequest
+from ostinato_server.engine.request import Continuation, Finished, FinishReason, GenerationRequest
 from ostinato_server.engine.sequence import SampledSequence
 from ostinato_server.errors import InvalidArgument
+from ostinato_server.repository.codec import REPLAYED_TOKENS
 from ostinato_server.repository.model import DecodeModel
 from ostinato_server.rpc import fields
 from ostinato_server.rpc.call import current_call
@@ -64,6 +65,7 @@ class _Session:
         self._desk = desk
         self._context = context
         version = start.version if start.HasField("version") else None
+        self._pinned = version is not None
         self.model = desk.find(DecodeModel, "generation", start.model, version)
         limit = self.model.limits.max_alternatives
         self._alternatives = round(fields.number("top_alternatives", start.top_alternatives, 0, limit))
@@ -71,6 +73,23 @@ class _Session:
         self._standing = read_standing(start.priority, current_call.get())
         self._after: Continuation | None = None
         self._ended = False
+        self._last: tuple[int, ...] = ()
+        """The last tokens of the conversation."""
+        if start.past:
+            self._go_on_after(start.past)
+
+    def _go_on_after(self, past: Sequence[generation_pb2.PastTurn]) -> None:
+        """Puts the turns of a session that broke before the first turn, which reads them with its own text."""
+        if not self._pinned:
+            raise InvalidArgument("version", "must be given to go on from past turns; their first chunks told it")
+        start_id = self.model.manifest.tokenizer.start_id
+        pending = [] if start_id is None else [start_id]
+        for place, turn in enumerate(past):
+            with fields.within(f"past[{place}]"):
+                pending += self._tokens(turn.text)
+                pending += fields.token_ids("token_ids", turn.token_ids, self.model)
+            self._after = Continuation((), tuple(pending))
+        self._last = tuple(pending[-REPLAYED_TOKENS:])
 
     async def answer(self, turn: generation_pb2.SessionTurn) -> AsyncGenerator[GenerateSessionResponse]:
         """Reads a turn's text and goes on with it."""
@@ -81,19 +100,28 @@ class _Session:
             with fields.within("turn"):
                 asked = self._read(turn, deadline)
             call.read(len(asked.prompt))
+            context = (*self._last, *asked.prompt)
+            text = model.codec.text(context, resumed=asked.resumed, stop=asked.stop)
+            spoken = [*context[-REPLAYED_TOKENS:], *asked.resumed[-REPLAYED_TOKENS:]]
             opened = model.client.open(
                 lambda stream_id, arrival: SampledSequence(
-                    stream_id, asked, arrival, model.codec.detokenizer(), model.manifest.tokenizer.end_id
+                    stream_id, asked, arrival, text, model.manifest.tokenizer.end_id
                 ),
                 call,
             )
             async with opened as stream:
                 async for more in chunks(stream, asked, model, call, details=self._details):
+                    spoken = [*spoken[-REPLAYED_TOKENS:], *more.token_ids]
                     yield GenerateSessionResponse(chunk=more)
                 if stream.finished is not None:
-                    self._after = stream.finished.continuation
-                    self._ended = stream.finished.reason is FinishReason.END_OF_SEQUENCE
+                    self._go_on_from(stream.finished, spoken)
                     yield GenerateSessionResponse(summary=summary(stream.finished, asked, model))
+
+    def _go_on_from(self, finished: Finished, spoken: list[int]) -> None:
+        after = self._after = finished.continuation
+        # A stop text that the end of the sequence completed leaves nothing to be read either.
+        self._ended = finished.reason is FinishReason.END_OF_SEQUENCE or after is None or not after.pending
+        self._last = (*spoken, *finished.withheld_tokens)[-REPLAYED_TOKENS:]
 
     def _read(self, turn: generation_pb2.SessionTurn, deadline: float) -> GenerationRequest:
         """The turn in the engine's terms.
@@ -102,10 +130,18 @@ class _Session:
             InvalidArgument: A field is out of its limits.
         """
         max_tokens = read_max_tokens(turn.stopping, self.model.limits, least=0)
+        resumed: tuple[int, ...] = ()
+        if turn.HasField("resumption"):
+            if not self._pinned:
+                raise InvalidArgument("resumption", "needs start.version; the turn's first chunk told it")
+            if not turn.sampling.HasField("seed"):
+                raise InvalidArgument("sampling.seed", "must be given to take up a turn; its first chunk told it")
+            resumed = fields.token_ids("resumption.token_ids", turn.resumption.token_ids, self.model, max_tokens)
         return GenerationRequest(
             prompt=self._tokens(turn.text),
             after=self._after,
             keeps_state=True,
+            resumed=resumed,
             sampling=read_sampling(turn.sampling),
             max_tokens=max_tokens,
             stop=read_stop(turn.stopping.stop),

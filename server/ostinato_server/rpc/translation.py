@@ -86,10 +86,10 @@ def read_request(
 
 def _sequence(stream_id: int, arrival: float, request: TranslationRequest, model: DecodeModel) -> EngineSequence:
     end_id = model.manifest.tokenizer.end_id
-    detokenize = model.codec.detokenizer()
+    text = model.codec.text()
     if request.beam_size > 1 and end_id is not None:
-        return BeamSequence(stream_id, request, arrival, detokenize, end_id)
-    return SampledSequence(stream_id, request, arrival, detokenize, end_id)
+        return BeamSequence(stream_id, request, arrival, text, end_id)
+    return SampledSequence(stream_id, request, arrival, text, end_id)
 
 
 def _source(request: TranslationRequest, codec: TextCodec) -> translation_pb2.TranslateResponse:

@@ -54,8 +54,11 @@ def retry_after(milliseconds: int) -> error_details_pb2.RetryInfo:
 
 
 def generated(text: str, position: int, tokens: int = 1) -> generation_pb2.GenerateResponse:
+    """A chunk; the id of each token is its position."""
     return generation_pb2.GenerateResponse(
-        chunk=generation_pb2.GeneratedChunk(text=text, position=position, token_count=tokens)
+        chunk=generation_pb2.GeneratedChunk(
+            text=text, position=position, token_count=tokens, token_ids=range(position, position + tokens)
+        )
     )
 
 

@@ -52,7 +52,7 @@ class Breaking:
 
     def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
         self.requests.append(request)
-        start = request.resumption.position
+        start = len(request.resumption.token_ids)
         for position in range(start, min(start + self.each, len(TEXT))):
             message = generated(TEXT[position], position)
             if position == start:
@@ -76,7 +76,7 @@ def test_a_stream_that_breaks_again_and_again_comes_whole(client: Client, fake: 
         expected = pb.GenerateRequest()
         expected.CopyFrom(first)
         expected.version, expected.sampling.seed = 3, 11
-        expected.resumption.text, expected.resumption.position = TEXT[: 3 * number], 3 * number
+        expected.resumption.token_ids.extend(range(3 * number))
         assert request == expected
 
 
@@ -84,7 +84,7 @@ async def test_the_async_client_does_the_same(async_client: AsyncClient, fake: F
     server = fake.generate = Breaking(each=3)
     stream: AsyncIterator[Any] = async_client.generate("x")
     assert [chunk.text async for chunk in stream] == list(TEXT)
-    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+    assert [len(request.resumption.token_ids) for request in server.requests] == [0, 3, 6]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_stream_that_a_proxy_resets_is_resumed(client: Client, fake: FakeServe
     server = fake.generate = ResetStream(each=3, code=code)
     stream = client.generate("x")
     assert stream.text() == TEXT
-    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+    assert [len(request.resumption.token_ids) for request in server.requests] == [0, 3, 6]
     assert stream.resumptions == 2
 
 
@@ -193,7 +193,7 @@ async def test_a_stream_that_a_proxy_resets_is_resumed_awaited(
     server = fake.generate = ResetStream(each=3, code=code)
     stream = async_client.generate("x")
     assert await stream.text() == TEXT
-    assert [request.resumption.position for request in server.requests] == [0, 3, 6]
+    assert [len(request.resumption.token_ids) for request in server.requests] == [0, 3, 6]
     assert stream.resumptions == 2
 
 
@@ -293,7 +293,7 @@ class FullAfterBreak(Breaking):
     left = 5
 
     def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.GenerateResponse]:
-        if request.resumption.position and self.left:
+        if request.resumption.token_ids and self.left:
             self.left -= 1
             refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "queue", retry_after(1))
         yield from super().__call__(request, context)

@@ -7,10 +7,19 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.unit.client.fake_server import FakeServer, bad_request, refuse, retry_after
+from tests.unit.client.fake_server import FakeServer, bad_request, generated, refuse, retry_after
 
 from ostinato.v1 import generation_pb2
-from ostinato_client import AsyncClient, Cancelled, Client, DeadlineExceeded, InvalidRequest, ServerError
+from ostinato_client import (
+    AsyncClient,
+    Cancelled,
+    Client,
+    DeadlineExceeded,
+    InvalidRequest,
+    ServerError,
+    Unavailable,
+    retries,
+)
 
 
 def test_turn_that_ends_without_a_summary_is_the_servers_fault(client: Client, fake: FakeServer) -> None:
@@ -195,3 +204,93 @@ async def test_closed_session_takes_no_turn_awaited(async_client: AsyncClient) -
     await session.close()
     with pytest.raises(Cancelled, match="the session is closed"):
         session.send("a")
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.001)
+
+
+class BreakingSession:
+    """Answers a turn with the letters of its text in capitals; breaks after so many letters of each call.
+
+    Args:
+        each: Letters before a call breaks.
+    """
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+        self.calls: list[list[Any]] = []
+
+    def __call__(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        came: list[Any] = []
+        self.calls.append(came)
+        left = self.each
+        for request in requests:
+            came.append(request)
+            if not request.HasField("turn"):
+                continue
+            letters = request.turn.text.upper()
+            for position in range(len(request.turn.resumption.token_ids), len(letters)):
+                if not left:
+                    refuse(context, grpc.StatusCode.UNAVAILABLE, "gone")
+                left -= 1
+                chunk = generated(letters[position], position).chunk
+                chunk.origin.version, chunk.origin.seed = 3, 11
+                yield generation_pb2.GenerateSessionResponse(chunk=chunk)
+            summary = generation_pb2.GenerationSummary(version=3, withheld_token_ids=[77], withheld_text="!")
+            yield generation_pb2.GenerateSessionResponse(summary=summary)
+
+
+def begun_with(call: list[Any]) -> tuple[list[tuple[str, list[int]]], str, list[int] | None]:
+    start, turn = call[0].start, call[1].turn
+    assert start.HasField("version") == turn.HasField("resumption") == turn.sampling.HasField("seed")
+    past = [(each.text, list(each.token_ids)) for each in start.past]
+    return past, turn.text, list(turn.resumption.token_ids) if turn.HasField("resumption") else None
+
+
+def test_turn_that_breaks_is_resumed_after_the_turns_before_it(
+    client: Client, fake: FakeServer, short_pauses: None
+) -> None:
+    server = fake.generate_session = BreakingSession(3)
+    with client.session() as session:
+        first = session.send("abcd")
+        assert (first.text(), first.resumptions) == ("ABCD", 1)
+        second = session.send("ef")
+        assert (second.text(), second.resumptions) == ("EF", 0)
+        third = session.send("gh")
+        assert (third.text(), third.resumptions) == ("GH", 1)
+    assert [begun_with(call) for call in server.calls[:2]] == [([], "abcd", None), ([], "abcd", [0, 1, 2])]
+    assert server.calls[1][2].turn.text == "ef"
+    past, text, received = begun_with_nothing_of_the_turn(server.calls[2])
+    assert past == [("abcd", [0, 1, 2, 3, 77]), ("ef", [0, 1, 77])]
+    assert (text, received) == ("gh", False)
+
+
+def begun_with_nothing_of_the_turn(call: list[Any]) -> tuple[list[tuple[str, list[int]]], str, bool]:
+    assert call[0].start.version == 3
+    past = [(each.text, list(each.token_ids)) for each in call[0].start.past]
+    return past, call[1].turn.text, call[1].turn.HasField("resumption")
+
+
+async def test_turn_that_breaks_is_resumed_after_the_turns_before_it_awaited(
+    async_client: AsyncClient, fake: FakeServer, short_pauses: None
+) -> None:
+    server = fake.generate_session = BreakingSession(3)
+    async with async_client.session() as session:
+        texts = [await session.send(text).text() for text in ("abcd", "ef", "gh")]
+    assert texts == ["ABCD", "EF", "GH"]
+    assert [begun_with(call) for call in server.calls[:2]] == [([], "abcd", None), ([], "abcd", [0, 1, 2])]
+    past, text, received = begun_with_nothing_of_the_turn(server.calls[2])
+    assert past == [("abcd", [0, 1, 2, 3, 77]), ("ef", [0, 1, 77])]
+    assert (text, received) == ("gh", False)
+
+
+def test_session_that_opted_out_is_left_broken(client: Client, fake: FakeServer) -> None:
+    fake.generate_session = BreakingSession(3)
+    with client.session(resume=False) as session:
+        turn = session.send("abcd")
+        with pytest.raises(Unavailable, match="gone"):
+            turn.text()
+        with pytest.raises(Unavailable, match="gone"):
+            session.send("ef")

@@ -16,6 +16,15 @@ from ostinato_server.engine.outbox import Delivery, Outbox
 from ostinato_server.engine.preparation import PromptReading
 from ostinato_server.engine.request import Continuation, Finished, GenerationRequest, SamplingParameters
 from ostinato_server.engine.sequence import SampledSequence
+from ostinato_server.engine.text import StreamText
+from ostinato_server.repository.detokenizers import TableDetokenizer
+
+NUMBERS = [str(token) for token in range(1000)]
+
+
+def digits(stop: Sequence[str] = (), resumed: Sequence[int] = (), words: Sequence[str] = NUMBERS) -> StreamText:
+    """The text of a stream whose tokens mean nothing: their numbers, or other words."""
+    return StreamText(TableDetokenizer(words), stop, resumed)
 
 
 class Counts:
@@ -63,6 +72,7 @@ class Rig:
         self.table = ToyTable(capacity)
         self.prefill = ToyPrefill()
         self.observer = Counts()
+        self.words: Sequence[str] = NUMBERS
         self.tokens: dict[int, list[int]] = defaultdict(list)
         self.ends: dict[int, Finished | Exception] = {}
         preparation = PromptReading(self.prefill if prefill else None, ((1,),), None, self.clock)
@@ -107,17 +117,19 @@ class Rig:
         stop: tuple[str, ...] = (),
         after: Continuation | None = None,
         keeps_state: bool = False,
+        resumed: tuple[int, ...] = (),
     ) -> None:
         request = GenerationRequest(
             prompt=tuple(prompt),
             after=after,
             keeps_state=keeps_state,
+            resumed=resumed,
             sampling=SamplingParameters(seed=number),
             max_tokens=max_tokens,
             stop=stop,
             deadline=deadline,
         )
-        sequence = SampledSequence(number, request, self.now, str, end_id)
+        sequence = SampledSequence(number, request, self.now, digits(stop, resumed, self.words), end_id)
         self.engine.handle(Submit(sequence, credit))
 
     def grant(self, number: int) -> Grant:

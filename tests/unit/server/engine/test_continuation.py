@@ -155,3 +155,42 @@ def test_turn_that_the_runtime_fails_ends_and_the_next_stream_runs(text: Sequenc
     rig.submit(3, [4], 3)
     rig.run()
     assert rig.tokens[3] == continuation([4], 3)
+
+
+@pytest.mark.parametrize("resumed", range(8))
+def test_resumed_stream_that_has_all_its_tokens_ends_without_a_step(rig: Rig, resumed: int) -> None:
+    expected = continuation([1, 2, 3], 7)
+    rig.submit(1, [1, 2, 3], 7, resumed=tuple(expected[:resumed]), keeps_state=True)
+    until_ended(rig, 1)
+    assert (rig.tokens[1], end(rig, 1).generated_tokens) == (expected[resumed:], 7)
+    rig.submit(2, [], 5, after=left(rig, 1))
+    until_ended(rig, 2)
+    assert rig.tokens[2] == continuation([1, 2, 3], 12)[7:]
+
+
+def test_resumed_stream_of_which_part_of_the_last_token_was_sent_ends_at_its_stop_text(rig: Rig) -> None:
+    expected = continuation([1, 2, 3], 9)
+    rig.words = [f"<{token}>" for token in range(5)]
+    stop = f"{expected[3]}>{'<'}{expected[4]}"  # begins within the fourth token and ends within the fifth
+    rig.submit(1, [1, 2, 3], 9, stop=(stop,), keeps_state=True)
+    until_ended(rig, 1)
+    whole = end(rig, 1)
+    assert (whole.reason, whole.withheld, whole.withheld_tokens) == (FinishReason.STOP, f"{stop}>", (expected[4],))
+    assert rig.tokens[1] == expected[:4]
+    for cut in range(5):
+        rig.submit(2 + cut, [1, 2, 3], 9, stop=(stop,), resumed=tuple(expected[:cut]), keeps_state=True)
+        until_ended(rig, 2 + cut)
+        again = end(rig, 2 + cut)
+        assert rig.tokens[2 + cut] == expected[cut:4]
+        assert (again.reason, again.withheld, again.generated_tokens) == (whole.reason, whole.withheld, 5)
+
+
+def test_stop_text_within_the_last_token_sent_ends_a_resumed_stream_without_a_step() -> None:
+    rig = Rig()
+    expected = continuation([1, 2, 3], 9)
+    rig.words = [f"<{token}>" for token in range(5)]
+    rig.submit(1, [1, 2, 3], 9, stop=(f"{expected[3]}>",), resumed=tuple(expected[:4]), keeps_state=True)
+    until_ended(rig, 1)
+    ended = end(rig, 1)
+    assert (ended.reason, ended.withheld, ended.generated_tokens) == (FinishReason.STOP, f"{expected[3]}>", 4)
+    assert left(rig, 1).pending == (expected[3],)

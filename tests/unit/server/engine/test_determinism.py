@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.bundles import build_tiny_bundle
-from tests.unit.server.engine.rig import Counts
+from tests.unit.server.engine.rig import Counts, digits
 
 from ostinato_bundle import Bundle, open_bundle
 from ostinato_bundle.manifest import Task
@@ -141,8 +141,8 @@ class Driven:
 
     def _sequence(self, number: int, request: Request) -> EngineSequence:
         if isinstance(request, TranslationRequest) and request.beam_size > 1:
-            return BeamSequence(number, request, 1.0, str, END)
-        return SampledSequence(number, request, 1.0, str, END if isinstance(request, TranslationRequest) else None)
+            return BeamSequence(number, request, 1.0, digits(), END)
+        return SampledSequence(number, request, 1.0, digits(), END if isinstance(request, TranslationRequest) else None)
 
 
 @cache

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from tests.unit.server.engine.rig import digits
 from tests.unit.server.engine.toy import ToyPrefill
 
 from ostinato_server.engine.preparation import (
@@ -36,7 +37,7 @@ class Encoder:
 def prompt(length: int) -> SampledSequence:
     sampling = SamplingParameters()
     request = GenerationRequest(prompt=(1,) * length, sampling=sampling, max_tokens=1, deadline=math.inf)
-    return SampledSequence(1, request, 0.0, str, None)
+    return SampledSequence(1, request, 0.0, digits(), None)
 
 
 def test_short_prompt_is_due_at_once_and_a_long_one_at_its_turn() -> None:
@@ -59,7 +60,7 @@ def resumed(prompt: int, generated: int) -> SampledSequence:
         max_tokens=5000,
         deadline=math.inf,
     )
-    return SampledSequence(1, request, 0.0, str, None)
+    return SampledSequence(1, request, 0.0, digits(), None)
 
 
 def test_texts_of_resumed_streams_are_read_together() -> None:
@@ -115,7 +116,7 @@ def test_sentence_is_due_at_once() -> None:
     request = TranslationRequest(
         source=(4, 5), beam_size=1, length_penalty=1.0, max_tokens=3, include_attention=False, deadline=math.inf
     )
-    encoding.begin(SampledSequence(1, request, 0.0, str, 2))
+    encoding.begin(SampledSequence(1, request, 0.0, digits(), 2))
     assert encoding.due_at == -math.inf
     encoding.advance(busy=True)
     assert encoding.due_at == math.inf

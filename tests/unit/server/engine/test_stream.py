@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.unit.server.engine.rig import digits
 
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.decode import Cancel, Grant, Submit
@@ -54,7 +55,9 @@ class Rig:
 
     def open(self, observer: Observer | None = None) -> OpenStream:
         request = GenerationRequest(prompt=(1,), sampling=SamplingParameters(), max_tokens=9, deadline=99.0)
-        return self.client.open(lambda number, arrival: SampledSequence(number, request, arrival, str, None), observer)
+        return self.client.open(
+            lambda number, arrival: SampledSequence(number, request, arrival, digits(), None), observer
+        )
 
     def deliver(self, stream_id: int, ids: list[int], end: Finished | Exception | None = None) -> None:
         tokens = [GeneratedToken(token, str(token), 0.0) for token in ids]
@@ -66,7 +69,7 @@ async def test_beam_search_takes_a_place_for_each_hypothesis() -> None:
     request = TranslationRequest(
         source=(4,), beam_size=4, length_penalty=0.6, max_tokens=3, include_attention=False, deadline=99.0
     )
-    opened = rig.client.open(lambda number, arrival: BeamSequence(number, request, arrival, str, 2))
+    opened = rig.client.open(lambda number, arrival: BeamSequence(number, request, arrival, digits(), 2))
     async with opened:
         assert rig.client.admission.inside == 4
         async with rig.open():
