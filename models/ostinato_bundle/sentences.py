@@ -110,6 +110,13 @@ def separators(text: str, sentences: Sequence[Sentence]) -> list[str]:
     return [text[:first].lstrip(), *between, text[last:].rstrip()]
 
 
+def join_sentences(text: str, sentences: Sequence[Sentence], translations: Sequence[str]) -> str:
+    """The translation of a text, from those of its sentences; an empty one is left out with the separator before it."""
+    before = separators(text, sentences)
+    joined = [gap + translation for gap, translation in zip(before, translations, strict=False) if translation]
+    return "".join([*joined, before[-1]])
+
+
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     """Lines, each joined with those that it was wrapped into."""
     start = line = 0

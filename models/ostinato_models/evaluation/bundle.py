@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ostinato_bundle import Artifact, Bundle, Evaluation, open_bundle
+from ostinato_bundle.sentences import join_sentences, split_sentences
 from ostinato_models.evaluation.bleu import score_translations
 from ostinato_models.evaluation.classification import classify
 from ostinato_models.evaluation.decoding import translate
@@ -81,16 +82,8 @@ def evaluate(task: str, path: Path, data: Path, options: Options, report: Progre
     limits = bundle.manifest.limits
     if not 1 <= options.beam_size <= limits.max_beam_size:
         raise EvaluationError(f"beam size {options.beam_size}: must be 1 to {limits.max_beam_size}")
-    outputs = translate(
-        _open(bundle, "encoder", options),
-        _open(bundle, "step", options),
-        _encode(bundle, tokenizer, [sentence.source for sentence in sentences]),
-        bundle.manifest.tokenizer,
-        beam_size=options.beam_size,
-        max_tokens=limits.max_new_tokens,
-        report=report,
-    )
-    measured = score_translations([tokenizer.decode(ids) for ids in outputs], sentences)
+    outputs = _translate(bundle, tokenizer, [sentence.source for sentence in sentences], options, report)
+    measured = score_translations(outputs, sentences)
     return Measured(measured.measures, measured.count, {"beam_size": options.beam_size, **measured.details})
 
 
@@ -113,6 +106,31 @@ def record(path: Path, measured: Measured, options: Options, data_set: str) -> N
     kept = [row for row in manifest.evaluation if (row.measure, row.data_set, row.artifact) not in replaced]
     updated = manifest.model_copy(update={"evaluation": (*kept, *new)})
     write_manifest(path, updated, model_card(updated, read_json(path / RECORD)))
+
+
+def _translate(
+    bundle: Bundle, tokenizer: Tokenizer, texts: Sequence[str], options: Options, report: ProgressReport
+) -> list[str]:
+    """Translate texts sentence by sentence, as the server does."""
+    found = [
+        [sentence for sentence in split_sentences(text) if tokenizer.encode(text[sentence.start : sentence.end]).ids]
+        for text in texts
+    ]
+    sentences = [text[part.start : part.end] for text, parts in zip(texts, found, strict=True) for part in parts]
+    limits = bundle.manifest.limits
+    outputs = translate(
+        _open(bundle, "encoder", options),
+        _open(bundle, "step", options),
+        _encode(bundle, tokenizer, sentences),
+        bundle.manifest.tokenizer,
+        beam_size=options.beam_size,
+        max_tokens=limits.most_new_tokens,
+        report=report,
+    )
+    translated = iter([tokenizer.decode(ids) for ids in outputs])
+    return [
+        join_sentences(text, parts, [next(translated) for _ in parts]) for text, parts in zip(texts, found, strict=True)
+    ]
 
 
 def _open(bundle: Bundle, name: str, options: Options) -> GraphRun:

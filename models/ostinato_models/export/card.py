@@ -108,14 +108,23 @@ def _number(value: float) -> str:
 
 
 def _limits(manifest: Manifest) -> str:
-    asked = {name: value for name, value in manifest.limits.model_dump().items() if value}
-    return (
+    limits = manifest.limits
+    asked = {name: value for name, value in limits.model_dump().items() if value and name.startswith("max_")}
+    text = (
         "The server refuses requests beyond: "
         + ", ".join(f"{value:,} {_words(name.removeprefix('max_'))}" for name, value in asked.items()).replace(
             "beam size", "as beam size"
         )
         + "."
     )
+    if manifest.task == "translation":
+        text += " The limits of tokens hold for each sentence of a text."
+    if limits.new_tokens_per_input_token:
+        text += (
+            f" A translation ends at {limits.new_tokens_per_input_token:g} tokens for each source token and "
+            f"{limits.new_tokens_extra} more."
+        )
+    return text
 
 
 def _words(name: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato_bundle.sentences import WRAPPED_LINE_CHARACTERS, separators, split_sentences
+from ostinato_bundle.sentences import WRAPPED_LINE_CHARACTERS, join_sentences, separators, split_sentences
 
 PIECES = st.sampled_from(
     [
@@ -105,6 +105,11 @@ def test_separators_are_the_text_between_the_sentences() -> None:
     text = "\n - Hi.  Yes.\n\n No.Maybe. \U0001f600\n"
     assert parts(text) == ["Hi.", "Yes.", "No.", "Maybe."]
     assert separators(text, split_sentences(text)) == ["- ", "  ", "\n\n ", " ", " \U0001f600"]
+
+
+def test_empty_translation_is_left_out_with_the_separator_before_it() -> None:
+    text = "One. Two.\nThree. :)"
+    assert join_sentences(text, split_sentences(text), ["Un.", "", "Trois."]) == "Un.\nTrois. :)"
 
 
 @given(TYPED)
