@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         TokenAlternative,
         TokenDetail,
         TracePoint,
+        TranslatedSentence,
         Translation,
     )
     from ostinato_client.session import Session, Turn
@@ -107,6 +108,7 @@ __all__ = [
     "TokenDetail",
     "TokenizerInfo",
     "TracePoint",
+    "TranslatedSentence",
     "Translation",
     "TranslationStream",
     "Turn",
@@ -158,6 +160,7 @@ _HOMES = MappingProxyType(
             "TokenAlternative",
             "TokenDetail",
             "TracePoint",
+            "TranslatedSentence",
             "Translation",
         ),
         "session": ("Session", "Turn"),

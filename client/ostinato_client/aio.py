@@ -246,22 +246,23 @@ class AsyncClient:
         priority: PriorityName | None = None,
         timeout: float | None = None,
     ) -> AsyncTranslationStream:
-        """Translates a sentence.
+        """Translates a text, sentence by sentence.
 
         ::
 
             translation = await client.translate("I love you.", beam_size=4).result()
             print(translation.text, translation.attention.shape)
 
-        What is None takes the server's default.
+        What is None takes the server's default. A stream that breaks because the server is gone is resumed where it
+        broke.
 
         Args:
-            text: The sentence; not empty.
+            text: One or several sentences, with at least one letter or digit.
             model: Name of the model.
             version: Version of the model; the newest when None.
             beam_size: Hypotheses kept at each step; 1 is greedy search, whose tokens come as they are decoded.
             length_penalty: Exponent of the length normalisation of Wu et al. 2016, equation 14.
-            max_tokens: The most target tokens.
+            max_tokens: The most target tokens of each sentence; the model's own limits hold too.
             attention: Send the attention row of every target token.
             priority: Class of the request while there are fewer slots than streams; normal when None.
             timeout: Seconds allowed for the whole stream; the client's when None.
@@ -276,11 +277,10 @@ class AsyncClient:
             attention=attention,
             priority=priority,
         )
-        fold = TranslationFold()
-        call = calls.translate(request, fold)
+        fold = TranslationFold(request)
         resumption = Resumption(
             fold,
-            lambda seconds: self._transport.stream(call, seconds),
+            lambda seconds: self._transport.stream(calls.translate(fold), seconds),
             Retries(self._retries, deadline(timeout, self._timeout)),
         )
         return AsyncTranslationStream(fold, resumption, self._transport)

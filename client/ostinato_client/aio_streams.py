@@ -192,14 +192,22 @@ class AsyncTranslationStream(AsyncResumedStream[TargetToken, Translation]):
             async for token in stream:
                 print(token.text, end="", flush=True)
             print((await stream.result()).attention)
+
+    The tokens of several sentences come one sentence after another. A stream that breaks because the server is gone is
+    resumed where it broke, as soon as a server answers; the text is the same as if it had never broken.
     """
 
     _fold: TranslationFold
 
     @property
     def source_tokens(self) -> tuple[str, ...]:
-        """The source as the model reads it; empty until the first token has come."""
+        """The sentence that is being translated, as the model reads it; empty until the first token has come."""
         return self._fold.source_tokens
+
+    @property
+    def resumptions(self) -> int:
+        """How often the stream was resumed."""
+        return self._resumption.count
 
     async def result(self) -> Translation:
         """The translation; reads what is left of the stream first.

@@ -107,9 +107,9 @@ def generate(fold: GenerationFold) -> GenerationCall:
     return StreamCall(GENERATE, fold.request(), generation_pb2.GenerateResponse, fold)
 
 
-def translate(request: translation_pb2.TranslateRequest, fold: TranslationFold) -> TranslationCall:
-    """Translates a sentence."""
-    return StreamCall(TRANSLATE, request, translation_pb2.TranslateResponse, fold)
+def translate(fold: TranslationFold) -> TranslationCall:
+    """Translates a text, after the part of the stream that `fold` has."""
+    return StreamCall(TRANSLATE, fold.request(), translation_pb2.TranslateResponse, fold)
 
 
 def classify(text: str, *, model: str, version: int | None, trace: bool) -> ScoreCall:

@@ -21,7 +21,11 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What a request must keep to; 0 where a limit does not apply. Texts in characters, the rest in tokens."""
+    """What a request must keep to; 0 where a limit does not apply. Texts in characters, the rest in tokens.
+
+    The translation of a sentence of n tokens has at most ``new_tokens_per_input_token`` times n, rounded up, plus
+    ``new_tokens_extra`` tokens, and at most ``max_new_tokens``.
+    """
 
     max_text_characters: int
     max_input_tokens: int
@@ -29,6 +33,8 @@ class ModelLimits:
     max_beam_size: int
     max_alternatives: int
     max_batch_texts: int
+    new_tokens_per_input_token: float = 0.0
+    new_tokens_extra: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,8 @@ def model_from(message: models_pb2.Model) -> Model:
             max_beam_size=limits.max_beam_size,
             max_alternatives=limits.max_alternatives,
             max_batch_texts=limits.max_batch_texts,
+            new_tokens_per_input_token=limits.new_tokens_per_input_token,
+            new_tokens_extra=limits.new_tokens_extra,
         ),
         tokenizer=TokenizerInfo(
             kind=tokenizer.kind,

@@ -150,34 +150,40 @@ class TargetToken:
 
     Attributes:
         token: As it stands in the vocabulary.
-        text: What it adds to the text; all of them joined are the translation (greedy search).
+        text: What it adds to the text; the first token of a sentence also has what separates it from the one before.
         logprob: Natural logarithm of its probability under the model.
-        attention: Weight of every source token, shape (source,), summing to 1; None unless asked for.
+        attention: Weight of every token of its source sentence, shape (source,), summing to 1; None unless asked for.
+        sentence: Number of the sentence that it belongs to; the first is 0.
     """
 
     token: str
     text: str
     logprob: float
     attention: FloatArray | None = field(default=None, compare=False)
+    sentence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
-    """A translated sentence.
+class TranslatedSentence:
+    """A sentence of a translated text.
 
     Attributes:
-        text: The translation.
-        source_tokens: The source as the model reads it.
-        target_tokens: The translation, token by token.
-        attention: Shape (target, source), every row summing to 1; None unless asked for, or where the model has none.
+        source: The sentence.
+        start: Where it begins in the text, in characters.
+        end: Where it ends there: the place of the character after its last.
+        text: Its translation, without what separates it from others.
+        source_tokens: The sentence as the model reads it.
+        target_tokens: Its translation, token by token.
+        attention: Shape (target, source), every row summing to 1; None unless asked for, or where the model has none,
+            or the translation is empty.
         score: Sum of the log-probabilities of the target tokens, the end of the sequence included.
         finish_reason: Why it ended.
         unknown_tokens: Source tokens that are not in the vocabulary.
-        model: Model that served it.
-        version: Version of the model.
-        timings: Where the time went.
     """
 
+    source: str
+    start: int
+    end: int
     text: str
     source_tokens: tuple[str, ...]
     target_tokens: tuple[str, ...]
@@ -185,6 +191,66 @@ class Translation:
     score: float
     finish_reason: FinishReason
     unknown_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A translated text.
+
+    Attributes:
+        text: The translation, with the white space and line breaks that separate the sentences of the source.
+        sentences: Its sentences, at least one.
+        model: Model that served it.
+        version: Version of the model.
+        timings: Where the time went; of a stream that was resumed, that of its last call.
+    """
+
+    text: str
+    sentences: tuple[TranslatedSentence, ...]
     model: str
     version: int
     timings: StreamTimings
+
+    @property
+    def source_tokens(self) -> tuple[str, ...]:
+        """The tokens of all source sentences."""
+        return tuple(token for sentence in self.sentences for token in sentence.source_tokens)
+
+    @property
+    def target_tokens(self) -> tuple[str, ...]:
+        """The tokens of all translated sentences."""
+        return tuple(token for sentence in self.sentences for token in sentence.target_tokens)
+
+    @property
+    def attention(self) -> FloatArray | None:
+        """Shape (target, source), every row summing to 1; 0 between the tokens of different sentences.
+
+        None unless asked for, or where the model has none. It is made anew each time.
+        """
+        if all(sentence.attention is None for sentence in self.sentences):
+            return None
+        weights = np.zeros((len(self.target_tokens), len(self.source_tokens)), np.float32)
+        row = column = 0
+        for sentence in self.sentences:
+            rows, columns = len(sentence.target_tokens), len(sentence.source_tokens)
+            if sentence.attention is not None:
+                weights[row : row + rows, column : column + columns] = sentence.attention
+            row, column = row + rows, column + columns
+        weights.setflags(write=False)
+        return weights
+
+    @property
+    def score(self) -> float:
+        """Sum of the sentences' scores."""
+        return sum(sentence.score for sentence in self.sentences)
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """``LENGTH`` if a sentence ended so, else that of the last sentence."""
+        reasons = [sentence.finish_reason for sentence in self.sentences]
+        return FinishReason.LENGTH if FinishReason.LENGTH in reasons else reasons[-1]
+
+    @property
+    def unknown_tokens(self) -> int:
+        """Source tokens that are not in the vocabulary."""
+        return sum(sentence.unknown_tokens for sentence in self.sentences)

@@ -112,7 +112,10 @@ class TokenizerFacts(_Record):
 
 
 class Limits(_Record):
-    """What a request must keep to; 0 where a limit does not apply."""
+    """What a request must keep to; 0 where a limit does not apply.
+
+    Of a translation, ``max_text_characters`` holds for the whole text, all limits of tokens for each of its sentences.
+    """
 
     max_text_characters: Annotated[int, Field(ge=1, le=10_000_000)]
     max_input_tokens: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -120,6 +123,25 @@ class Limits(_Record):
     max_beam_size: Annotated[int, Field(ge=0, le=64)] = 0
     max_alternatives: Annotated[int, Field(ge=0, le=100)] = 0
     max_batch_texts: Annotated[int, Field(ge=0, le=100_000)] = 0
+    new_tokens_per_input_token: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    new_tokens_extra: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+    def most_new_tokens(self, input_tokens: int) -> int:
+        """The most tokens that a translation of so many source tokens may have.
+
+        That is ``max_new_tokens`` or, where it is less, ``new_tokens_per_input_token`` for each source token, rounded
+        up, plus ``new_tokens_extra``.
+        """
+        if not self.new_tokens_per_input_token:
+            return self.max_new_tokens
+        relative = math.ceil(self.new_tokens_per_input_token * input_tokens) + self.new_tokens_extra
+        return min(self.max_new_tokens, relative)
+
+    @model_validator(mode="after")
+    def _extra_has_a_ratio(self) -> Limits:
+        if self.new_tokens_extra and not self.new_tokens_per_input_token:
+            raise ValueError(f"new_tokens_extra {self.new_tokens_extra} needs new_tokens_per_input_token above 0")
+        return self
 
 
 class Evaluation(_Record):
@@ -199,6 +221,8 @@ class Manifest(_Record):
         missing = REQUIRED_GRAPHS[self.task] - self.graphs.keys()
         if missing:
             raise ValueError(f"a {self.task} model needs the graph {', '.join(sorted(missing))}")
+        if self.limits.new_tokens_per_input_token and self.task != "translation":
+            raise ValueError(f"new_tokens_per_input_token is for translation models, not {self.task}")
         named = {file for graph in self.graphs.values() for file in graph.artifacts.values()}
         unlisted = (named | {"tokenizer.json"}) - self.files.keys()
         if unlisted:

@@ -22,6 +22,8 @@ def test_the_demo_shows_all_three_tasks_and_stops_the_server(repository: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     for command in ("models", "generate", "sentiment", "translate"):
         assert f"$ ostinato {command}" in done.stdout
+    for text in ("I love you.", "I love you", "WHERE IS THE STATION?", "Good morning! How are you?"):
+        assert f'$ ostinato translate "{text}"' in done.stdout
     assert 'ostinato_generated_tokens_total{model="char-lm"} 300.0' in done.stdout
     for measure in ("time_to_first_token_seconds", "inter_token_latency_seconds"):
         assert f"ostinato_{measure}_sum" in done.stdout

@@ -8,14 +8,16 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.e2e.conftest import start_server, stop_server
 from tests.five_tokenizers import TOKENIZERS, build_repository
 from tests.streams import read_all, text
 
-from ostinato_client import AsyncClient, Chunk, Client, TokenDetail
+from ostinato_client import AsyncClient, Chunk, Client, TokenDetail, Translation
 
 STREAMS, CHARACTERS = 64, 600
+TEXTS, SENTENCES = 4, 60
 
 
 def tokens(chunks: list[Chunk]) -> list[TokenDetail]:
@@ -163,3 +165,42 @@ async def test_kill_9_in_the_middle_of_sessions_changes_no_token_of_any(tmp_path
     assert server.process.stdout is not None
     server.process.stdout.close()
     assert await asyncio.to_thread(stop_server, again) == 0
+
+
+@pytest.mark.slow
+async def test_kill_9_in_the_middle_of_texts_changes_no_sentence_of_any(repository: Path, tmp_path: Path) -> None:
+    server = await asyncio.to_thread(start_server, repository, tmp_path / "first.log")
+    port = server.target.rpartition(":")[2]
+    texts = [
+        "\n".join(f"Text {text}. The cat sees {number} dogs!" for number in range(SENTENCES // 2))
+        for text in range(TEXTS)
+    ]
+    async with AsyncClient(server.target, timeout=240) as client:
+        streams = [client.translate(text) for text in texts]
+        read = [[await anext(stream) for _ in range(30)] for stream in streams]
+        server.process.kill()
+        await asyncio.to_thread(server.process.wait, 60)
+        again = await asyncio.to_thread(start_server, repository, tmp_path / "second.log", "--port", port)
+        for stream, tokens_read in zip(streams, read, strict=True):
+            tokens_read.extend([token async for token in stream])
+        broken = [await stream.result() for stream in streams]
+        whole = [await client.translate(text).result() for text in texts]
+
+    assert sum(stream.resumptions > 0 for stream in streams) > TEXTS / 2
+    assert [result.text for result in broken] == [result.text for result in whole]
+    for result, expected, tokens_read in zip(broken, whole, read, strict=True):
+        assert len(result.sentences) == SENTENCES
+        assert result.sentences == expected.sentences
+        assert same_attention(result, expected)
+        assert "".join(token.text for token in tokens_read) == result.text
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+    assert await asyncio.to_thread(stop_server, again) == 0
+
+
+def same_attention(one: Translation, other: Translation) -> bool:
+    """Whether each sentence has the same weights, to the last bit."""
+    return all(
+        np.array_equal(left.attention, right.attention)  # type: ignore[arg-type]
+        for left, right in zip(one.sentences, other.sentences, strict=True)
+    )

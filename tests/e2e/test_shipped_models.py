@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import start_server, stop_server
 
-from ostinato_bundle import default_repository
 from ostinato_client import Client
 from ostinato_models.evaluation.typing import is_runaway
 
+SHIPPED = Path(__file__).parents[2] / "models" / "pretrained"
 TYPINGS = {
     "Je t'aime.": [
         "I love you.",
@@ -85,7 +86,7 @@ JUDGED = {
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    server = start_server(default_repository(), tmp_path_factory.mktemp("log") / "log")
+    server = start_server(SHIPPED, tmp_path_factory.mktemp("log") / "log")
     try:
         with Client(server.target) as client:
             yield client

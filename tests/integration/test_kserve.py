@@ -176,6 +176,31 @@ def test_attention_has_a_row_for_each_target_token(server: RunningServer) -> Non
     assert weights == [weight for token in tokens for weight in token.attention]
 
 
+def test_attention_of_several_sentences_lies_in_blocks_along_the_diagonal(server: RunningServer) -> None:
+    text = "The cat. A dog!\n"
+    response = infer(server, request("translation-en-fr", "text", [text, text], max_tokens=10))
+    _, translation = native_translation(server, text)
+    assert texts_of(response, "translation") == [translation] * 2
+
+    response = infer(server, request("translation-en-fr", "text", [text], max_tokens=10, attention=True))
+    tokens, _ = native_translation(server, text)
+    assert texts_of(response, "translation") == [translation]
+    assert texts_of(response, "target_tokens") == [token.token for token in tokens]
+    columns = len(texts_of(response, "source_tokens"))
+    shape = list(output(response, "attention").shape)
+    assert shape == [len(tokens), columns]
+    weights = np.array(output(response, "attention").contents.fp32_contents).reshape(shape)
+    alone = [native_translation(server, sentence)[0] for sentence in ("The cat.", "A dog!")]
+    expected = np.zeros(shape)
+    row = column = 0
+    for sentence in alone:
+        for token in sentence:
+            expected[row, column : column + len(token.attention)] = token.attention
+            row += 1
+        column += len(sentence[0].attention)
+    assert (weights == expected).all()
+
+
 @pytest.mark.parametrize(
     ("asked", "field", "words"),
     [
@@ -205,9 +230,9 @@ def test_attention_has_a_row_for_each_target_token(server: RunningServer) -> Non
         (request("char-lm", "prompt", ["x"], stop=""), "stop[0] length", "between 1 and 256, not 0"),
         (request("sentiment", "text", ["fine", " "]), "text[1]", "more than white space"),
         (request("sentiment", "text", ["fine"] * 4000), "text", "not 4000"),
-        (request("translation-en-fr", "text", ["a"] * 17), "text", "1 to 16 sentences, not 17"),
+        (request("translation-en-fr", "text", ["a"] * 17), "text", "1 to 16 texts, not 17"),
         (request("translation-en-fr", "text", ["a dog", ""]), "text[1]", "must not be empty"),
-        (request("translation-en-fr", "text", ["a", "b"], attention=True), "text", "one sentence where attention"),
+        (request("translation-en-fr", "text", ["a", "b"], attention=True), "text", "one text where attention"),
     ],
 )
 def test_bad_request_is_refused_naming_tensor_and_limit(

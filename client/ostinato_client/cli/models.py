@@ -117,7 +117,14 @@ def facts(model: Model) -> list[tuple[str, str]]:
         ("runs on", f"{model.runtime}, {model.device}"),
         ("network", ", ".join(f"{key} {value}" for key, value in sorted(model.architecture.items()))),
         ("tokenizer", f"{model.tokenizer.kind}, {model.tokenizer.vocabulary_size} entries{unknown}"),
-        ("limits", ", ".join(f"{key} {value}" for key, value in limits.items() if value)),
+        (
+            "limits",
+            ", ".join(
+                f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in limits.items()
+                if value
+            ),
+        ),
         *(
             ("measured", f"{each.measure} {each.value:.4g} on {each.data_set} ({each.runtime})")
             for each in model.evaluations

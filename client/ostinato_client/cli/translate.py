@@ -1,4 +1,4 @@
-"""``ostinato translate``: translate a sentence, printed as it comes, with its attention."""
+"""``ostinato translate``: translate a text, printed as it comes, with the attention of each sentence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
 from ostinato_client.cli.heatmap import ASCII_SHADES, SHADES, heat_map
+from ostinato_client.cli.labels import readable
 from ostinato_client.cli.options import (
     TEXT,
     FiniteRange,
@@ -23,7 +25,7 @@ from ostinato_client.cli.output import console, drawable, note, single, write_js
 from ostinato_client.cli.standard_input import given_text
 from ostinato_client.client import Client
 from ostinato_client.requests import MAX_UINT32
-from ostinato_client.results import Translation
+from ostinato_client.results import FloatArray, Translation
 from ostinato_client.streams import TranslationStream
 
 
@@ -33,7 +35,7 @@ from ostinato_client.streams import TranslationStream
 @version_option
 @click.option("--beam-size", type=click.IntRange(1, MAX_UINT32), help="1 is greedy search.  [default: 1]")
 @click.option("--length-penalty", type=FiniteRange(0, 5), help="Exponent of the length normalisation of beam search.")
-@click.option("--max-tokens", type=click.IntRange(1, MAX_UINT32), help="The most target tokens.")
+@click.option("--max-tokens", type=click.IntRange(1, MAX_UINT32), help="The most target tokens of a sentence.")
 @click.option("--attention", is_flag=True, help="Show which source tokens each target token attended to.")
 @click.option(
     "--attention-plot",
@@ -53,7 +55,7 @@ def translate(
     attention_plot: Path | None,
     **search: Any,
 ) -> None:
-    """Translate TEXT and print the tokens as they come; - reads standard input.
+    """Translate TEXT, one or several sentences, and print the tokens as they come; - reads standard input.
 
     Standard input is UTF-8, and one line break at its end is removed.
     """
@@ -67,7 +69,7 @@ def translate(
     elif attention:
         print_attention(translation)
     if draw is not None and attention_plot is not None:
-        if translation.attention is None:
+        if all(sentence.attention is None for sentence in translation.sentences):
             raise click.ClickException(f"{translation.model}: the model has no attention to draw")
         draw(translation, attention_plot)
         note(f"[attention drawn in {attention_plot}]")
@@ -90,39 +92,47 @@ def plotter() -> Callable[[Translation, Path], None]:
 
 def print_stream(stream: TranslationStream) -> Translation:
     """Prints the translation as it comes."""
+    printed = 0
     for token in stream:
         write_text(token.text)
+        printed += len(token.text)
+    translation = stream.result()
+    write_text(translation.text[printed:])
     click.echo()
-    return stream.result()
+    return translation
 
 
 def print_attention(translation: Translation) -> None:
-    """Prints the attention as a heat map."""
-    if translation.attention is None:
+    """Prints the attention of each sentence as a heat map; of several, the number and the source go before."""
+    if all(sentence.attention is None for sentence in translation.sentences):
         raise click.ClickException(f"{translation.model}: the model has no attention to show")
     screen = console()
     colour = screen.color_system in ("256", "truecolor")  # sixteen colours are too few to tell weights apart
-    lines = heat_map(
-        translation.attention,
-        translation.source_tokens,
-        translation.target_tokens,
-        width=screen.width,
-        colour=colour,
-        shades=SHADES if drawable(SHADES) else ASCII_SHADES,
-    )
-    screen.print()
-    for line in lines:
-        screen.print(line, soft_wrap=True)
+    for number, sentence in enumerate(translation.sentences, 1):
+        if sentence.attention is None:  # its translation is empty
+            continue
+        screen.print()
+        if len(translation.sentences) > 1:
+            screen.print(Text(f"{number}: {readable(' '.join(sentence.source.split()))}"), soft_wrap=True)
+        lines = heat_map(
+            sentence.attention,
+            sentence.source_tokens,
+            sentence.target_tokens,
+            width=screen.width,
+            colour=colour,
+            shades=SHADES if drawable(SHADES) else ASCII_SHADES,
+        )
+        for line in lines:
+            screen.print(line, soft_wrap=True)
 
 
 def translation_record(translation: Translation) -> dict[str, Any]:
     """The JSON object for a translation."""
-    attention = translation.attention
     return {
         "text": translation.text,
         "source_tokens": list(translation.source_tokens),
         "target_tokens": list(translation.target_tokens),
-        "attention": None if attention is None else [[single(weight) for weight in row] for row in attention],
+        "attention": _rows(translation.attention),
         "score": single(translation.score),
         "finish_reason": translation.finish_reason.value,
         "unknown_tokens": translation.unknown_tokens,
@@ -131,4 +141,23 @@ def translation_record(translation: Translation) -> dict[str, Any]:
         "model": translation.model,
         "version": translation.version,
         "timings": dataclasses.asdict(translation.timings),
+        "sentences": [
+            {
+                "source": sentence.source,
+                "start": sentence.start,
+                "end": sentence.end,
+                "text": sentence.text,
+                "source_tokens": list(sentence.source_tokens),
+                "target_tokens": list(sentence.target_tokens),
+                "attention": _rows(sentence.attention),
+                "score": single(sentence.score),
+                "finish_reason": sentence.finish_reason.value,
+                "unknown_tokens": sentence.unknown_tokens,
+            }
+            for sentence in translation.sentences
+        ],
     }
+
+
+def _rows(attention: FloatArray | None) -> list[list[float]] | None:
+    return None if attention is None else [[single(weight) for weight in row] for row in attention]

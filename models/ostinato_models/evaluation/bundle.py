@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ostinato_bundle import Artifact, Bundle, Evaluation, open_bundle
+from ostinato_bundle.sentences import join_sentences, split_sentences
 from ostinato_models.data.examples import ReferencedSentence
 from ostinato_models.data.negation import negation_pairs
 from ostinato_models.evaluation.bleu import score_translations
@@ -106,20 +107,9 @@ def evaluate(
     limits = bundle.manifest.limits
     if not 1 <= options.beam_size <= limits.max_beam_size:
         raise EvaluationError(f"beam size {options.beam_size}: must be 1 to {limits.max_beam_size}")
-    outputs = translate(
-        _open(bundle, "encoder", options),
-        _open(bundle, "step", options),
-        _encode(bundle, tokenizer, [sentence.source for sentence in sentences]),
-        bundle.manifest.tokenizer,
-        beam_size=options.beam_size,
-        max_tokens=limits.max_new_tokens,
-        report=report,
-    )
-    translations = [tokenizer.decode(ids) for ids in outputs]
-    measured = score_translations(translations, sentences)
-    runaways = sum(
-        is_runaway(sentence.source, output) for sentence, output in zip(sentences, translations, strict=True)
-    )
+    outputs = _translate(bundle, tokenizer, [sentence.source for sentence in sentences], options, report)
+    measured = score_translations(outputs, sentences)
+    runaways = sum(is_runaway(sentence.source, output) for sentence, output in zip(sentences, outputs, strict=True))
     return Measured(
         {**measured.measures, "runaways": float(runaways)},
         measured.count,
@@ -176,6 +166,31 @@ def _score_text(path: Path, tokenizer: Tokenizer, data: Path, options: Options, 
         "mapped_line_ends": given.mapped_line_ends,
     }
     return Measured(measured.measures, measured.count, details)
+
+
+def _translate(
+    bundle: Bundle, tokenizer: Tokenizer, texts: Sequence[str], options: Options, report: ProgressReport
+) -> list[str]:
+    """Translate texts sentence by sentence, as the server does."""
+    found = [
+        [sentence for sentence in split_sentences(text) if tokenizer.encode(text[sentence.start : sentence.end]).ids]
+        for text in texts
+    ]
+    sentences = [text[part.start : part.end] for text, parts in zip(texts, found, strict=True) for part in parts]
+    limits = bundle.manifest.limits
+    outputs = translate(
+        _open(bundle, "encoder", options),
+        _open(bundle, "step", options),
+        _encode(bundle, tokenizer, sentences),
+        bundle.manifest.tokenizer,
+        beam_size=options.beam_size,
+        max_tokens=limits.most_new_tokens,
+        report=report,
+    )
+    translated = iter([tokenizer.decode(ids) for ids in outputs])
+    return [
+        join_sentences(text, parts, [next(translated) for _ in parts]) for text, parts in zip(texts, found, strict=True)
+    ]
 
 
 def _open(bundle: Bundle, name: str, options: Options) -> GraphRun:

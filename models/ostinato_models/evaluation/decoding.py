@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,8 +24,9 @@ LENGTH_PENALTY = 0.6
 
 @dataclass(slots=True)
 class _Beam:
-    """The hypotheses of one sentence: tokens without the end, and summed log-probability."""
+    """The hypotheses of one sentence: tokens without the end, at most so many, and summed log-probability."""
 
+    max_tokens: int
     live: list[tuple[list[int], float]]
     ended: list[tuple[list[int], float]] = field(default_factory=list)
     over: bool = False
@@ -54,7 +55,7 @@ def translate(
     facts: TokenizerFacts,
     *,
     beam_size: int,
-    max_tokens: int,
+    max_tokens: Callable[[int], int],
     report: ProgressReport = no_report,
 ) -> list[list[int]]:
     """Translate sentences.
@@ -65,7 +66,7 @@ def translate(
         rows: source ids of every sentence, none empty.
         facts: says which tokens start and end a target.
         beam_size: hypotheses kept for each sentence; 1 is greedy.
-        max_tokens: longest target.
+        max_tokens: gives the longest target of a sentence for the number of its source ids.
         report: told about progress.
 
     Returns:
@@ -90,7 +91,7 @@ def _search(
     lengths: IntArray,
     facts: TokenizerFacts,
     width: int,
-    max_tokens: int,
+    max_tokens: Callable[[int], int],
 ) -> list[_Beam]:
     """Advance every sentence's beam until all are over; row ``s · width + w`` is lane w of sentence s."""
     lanes = np.repeat(np.arange(len(lengths)), width)
@@ -100,7 +101,7 @@ def _search(
         name.removeprefix("next_"): value[lanes] for name, value in encoded.items() if name.startswith("next_state_")
     }
     token = np.full(len(lanes), facts.start_id)
-    beams = [_Beam([([], 0.0)]) for _ in lengths]
+    beams = [_Beam(max_tokens(int(length)), [([], 0.0)]) for length in lengths]
     while not all(beam.over for beam in beams):
         result = step({"token": token, **state, **constants})
         sources = np.arange(len(lanes))
@@ -108,9 +109,7 @@ def _search(
             if beam.over:
                 continue
             own = slice(index * width, (index + 1) * width)
-            moves = _advance(
-                beam, result["top_tokens"][own], result["top_logprobs"][own], width, facts.end_id, max_tokens
-            )
+            moves = _advance(beam, result["top_tokens"][own], result["top_logprobs"][own], width, facts.end_id)
             for lane, (source, chosen) in enumerate(moves):
                 sources[index * width + lane] = index * width + source
                 token[index * width + lane] = chosen
@@ -118,9 +117,7 @@ def _search(
     return beams
 
 
-def _advance(
-    beam: _Beam, tokens: Array, logprobs: Array, width: int, end_id: int | None, max_tokens: int
-) -> list[tuple[int, int]]:
+def _advance(beam: _Beam, tokens: Array, logprobs: Array, width: int, end_id: int | None) -> list[tuple[int, int]]:
     """Extend a beam by a token; returns for each live lane the lane it continues and its token."""
     count = len(beam.live)
     scores = np.array([score for _, score in beam.live])[:, None] + logprobs[:count].astype(np.float64)
@@ -139,6 +136,6 @@ def _advance(
     beam.live = live
     attained = max(map(_of_ended, beam.ended), default=-np.inf)
     # Log-probabilities only fall, so a live hypothesis reaches at most its sum as a longest one.
-    hopeless = len(beam.ended) >= width and normalised(live[0][1], max_tokens) <= attained if live else True
-    beam.over = hopeless or len(live[0][0]) >= max_tokens
+    hopeless = len(beam.ended) >= width and normalised(live[0][1], beam.max_tokens) <= attained if live else True
+    beam.over = hopeless or len(live[0][0]) >= beam.max_tokens
     return moves

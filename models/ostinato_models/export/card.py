@@ -108,9 +108,10 @@ def _number(value: float) -> str:
 
 
 def _limits(manifest: Manifest) -> str:
-    asked = {name: value for name, value in manifest.limits.model_dump().items() if value}
-    unlimited = manifest.task == "generation" and not manifest.limits.max_new_tokens
-    return (
+    limits = manifest.limits
+    asked = {name: value for name, value in limits.model_dump().items() if value and name.startswith("max_")}
+    unlimited = manifest.task == "generation" and not limits.max_new_tokens
+    text = (
         "The server refuses requests beyond: "
         + ", ".join(f"{value:,} {_words(name.removeprefix('max_'))}" for name, value in asked.items()).replace(
             "beam size", "as beam size"
@@ -118,6 +119,14 @@ def _limits(manifest: Manifest) -> str:
         + "."
         + (" The length of a stream is limited by the server alone (`--max-new-tokens`)." if unlimited else "")
     )
+    if manifest.task == "translation":
+        text += " The limits of tokens hold for each sentence of a text."
+    if limits.new_tokens_per_input_token:
+        text += (
+            f" A translation ends at {limits.new_tokens_per_input_token:g} tokens for each source token and "
+            f"{limits.new_tokens_extra} more."
+        )
+    return text
 
 
 def _words(name: str) -> str:

@@ -22,7 +22,12 @@ from ostinato_models.networks import Seq2Seq, Seq2SeqConfig
 ALTERNATIVES = 16
 """Candidates that a step reports for each hypothesis: twice the widest beam, so that ended ones can be set aside."""
 
+MAX_TEXT_CHARACTERS = 10_000
 MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 64, 96
+"""Of a sentence."""
+
+TARGET_TOKENS_PER_SOURCE_TOKEN, TARGET_TOKENS_EXTRA = 2.0, 10
+"""A longer translation repeats itself: no reference of the Tatoeba test set has more tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,13 @@ class TranslationGraphs:
     def limits(self) -> Limits:
         """What requests must keep to."""
         return Limits(
-            max_text_characters=1024,
+            max_text_characters=MAX_TEXT_CHARACTERS,
             max_input_tokens=MAX_SOURCE_TOKENS,
             max_new_tokens=MAX_TARGET_TOKENS,
             max_beam_size=self.alternatives // 2,
             max_alternatives=self.alternatives,
+            new_tokens_per_input_token=TARGET_TOKENS_PER_SOURCE_TOKEN,
+            new_tokens_extra=TARGET_TOKENS_EXTRA,
         )
 
     def signatures(self) -> dict[str, Signature]:

@@ -64,7 +64,7 @@ class _TaskEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Task.ValueType],
     TASK_SENTIMENT: _Task.ValueType  # 2
     """Scores a text."""
     TASK_TRANSLATION: _Task.ValueType  # 3
-    """Translates a sentence."""
+    """Translates a text."""
 
 class Task(_Task, metaclass=_TaskEnumTypeWrapper):
     """What a model does."""
@@ -76,7 +76,7 @@ TASK_GENERATION: Task.ValueType  # 1
 TASK_SENTIMENT: Task.ValueType  # 2
 """Scores a text."""
 TASK_TRANSLATION: Task.ValueType  # 3
-"""Translates a sentence."""
+"""Translates a text."""
 Global___Task: _TypeAlias = Task  # noqa: Y015
 
 @_typing.final
@@ -459,13 +459,15 @@ class ModelLimits(_message.Message):
     MAX_BEAM_SIZE_FIELD_NUMBER: _builtins.int
     MAX_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     MAX_BATCH_TEXTS_FIELD_NUMBER: _builtins.int
+    NEW_TOKENS_PER_INPUT_TOKEN_FIELD_NUMBER: _builtins.int
+    NEW_TOKENS_EXTRA_FIELD_NUMBER: _builtins.int
     max_text_characters: _builtins.int
     """The longest text, in characters."""
     max_input_tokens: _builtins.int
     """The longest prompt, sentence or text, in tokens."""
     max_new_tokens: _builtins.int
-    """The most tokens that one stream generates: what the bundle declares, or the server's --max-new-tokens where that is
-    lower or the bundle declares nothing.
+    """The most tokens that one stream generates (of a translation, for each sentence): what the bundle declares, or the
+    server's --max-new-tokens where that is lower or the bundle declares nothing.
     """
     max_beam_size: _builtins.int
     """The widest beam."""
@@ -473,6 +475,12 @@ class ModelLimits(_message.Message):
     """The most alternatives per token."""
     max_batch_texts: _builtins.int
     """The most texts in a batch."""
+    new_tokens_per_input_token: _builtins.float
+    """The most tokens that the translation of a sentence has for each token of its source, beside new_tokens_extra;
+    0 where max_new_tokens alone limits it.
+    """
+    new_tokens_extra: _builtins.int
+    """Tokens that the translation of a sentence may have beside those."""
     def __init__(
         self,
         *,
@@ -482,10 +490,12 @@ class ModelLimits(_message.Message):
         max_beam_size: _builtins.int = ...,
         max_alternatives: _builtins.int = ...,
         max_batch_texts: _builtins.int = ...,
+        new_tokens_per_input_token: _builtins.float = ...,
+        new_tokens_extra: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_alternatives", b"max_alternatives", "max_batch_texts", b"max_batch_texts", "max_beam_size", b"max_beam_size", "max_input_tokens", b"max_input_tokens", "max_new_tokens", b"max_new_tokens", "max_text_characters", b"max_text_characters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_alternatives", b"max_alternatives", "max_batch_texts", b"max_batch_texts", "max_beam_size", b"max_beam_size", "max_input_tokens", b"max_input_tokens", "max_new_tokens", b"max_new_tokens", "max_text_characters", b"max_text_characters", "new_tokens_extra", b"new_tokens_extra", "new_tokens_per_input_token", b"new_tokens_per_input_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

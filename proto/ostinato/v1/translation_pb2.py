@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from ostinato.v1 import generation_pb2 as ostinato_dot_v1_dot_generation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dostinato/v1/translation.proto\x12\x0bostinato.v1\x1a\x1costinato/v1/generation.proto\"\x93\x02\n\x10TranslateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x16\n\tbeam_size\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x02H\x02\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x06 \x01(\rH\x03\x88\x01\x01\x12\x19\n\x11include_attention\x18\x07 \x01(\x08\x12\'\n\x08priority\x18\x08 \x01(\x0e\x32\x15.ostinato.v1.PriorityB\n\n\x08_versionB\x0c\n\n_beam_sizeB\x11\n\x0f_length_penaltyB\r\n\x0b_max_tokens\"\xac\x01\n\x11TranslateResponse\x12-\n\x06source\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.SourceSentenceH\x00\x12)\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x18.ostinato.v1.TargetChunkH\x00\x12\x32\n\x07summary\x18\x03 \x01(\x0b\x32\x1f.ostinato.v1.TranslationSummaryH\x00\x42\t\n\x07payload\"8\n\x0eSourceSentence\x12\x0e\n\x06tokens\x18\x01 \x03(\t\x12\x16\n\x0eunknown_tokens\x18\x02 \x01(\r\"7\n\x0bTargetChunk\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.ostinato.v1.TargetToken\"N\n\x0bTargetToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\x12\x11\n\tattention\x18\x04 \x03(\x02\"\xde\x01\n\x12TranslationSummary\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ostinato.v1.FinishReason\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x02\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x15\n\rsource_tokens\x18\x06 \x01(\r\x12\x15\n\rtarget_tokens\x18\x07 \x01(\r\x12+\n\x07timings\x18\x08 \x01(\x0b\x32\x1a.ostinato.v1.StreamTimings2b\n\x12TranslationService\x12L\n\tTranslate\x12\x1d.ostinato.v1.TranslateRequest\x1a\x1e.ostinato.v1.TranslateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dostinato/v1/translation.proto\x12\x0bostinato.v1\x1a\x1costinato/v1/generation.proto\"\xcb\x02\n\x10TranslateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x16\n\tbeam_size\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x05 \x01(\x02H\x02\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x06 \x01(\rH\x03\x88\x01\x01\x12\x19\n\x11include_attention\x18\x07 \x01(\x08\x12\'\n\x08priority\x18\x08 \x01(\x0e\x32\x15.ostinato.v1.Priority\x12\x36\n\nresumption\x18\t \x01(\x0b\x32\".ostinato.v1.TranslationResumptionB\n\n\x08_versionB\x0c\n\n_beam_sizeB\x11\n\x0f_length_penaltyB\r\n\x0b_max_tokens\";\n\x15TranslationResumption\x12\x10\n\x08sentence\x18\x01 \x01(\r\x12\x10\n\x08position\x18\x02 \x01(\r\"\xde\x01\n\x11TranslateResponse\x12-\n\x06source\x18\x01 \x01(\x0b\x32\x1b.ostinato.v1.SourceSentenceH\x00\x12)\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x18.ostinato.v1.TargetChunkH\x00\x12\x32\n\x07summary\x18\x03 \x01(\x0b\x32\x1f.ostinato.v1.TranslationSummaryH\x00\x12\x30\n\x08sentence\x18\x04 \x01(\x0b\x32\x1c.ostinato.v1.SentenceSummaryH\x00\x42\t\n\x07payload\"w\n\x0eSourceSentence\x12\x0e\n\x06tokens\x18\x01 \x03(\t\x12\x16\n\x0eunknown_tokens\x18\x02 \x01(\r\x12\x10\n\x08sentence\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\r\x12\x0b\n\x03\x65nd\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\r\"I\n\x0bTargetChunk\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.ostinato.v1.TargetToken\x12\x10\n\x08sentence\x18\x02 \x01(\r\"N\n\x0bTargetToken\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07logprob\x18\x03 \x01(\x02\x12\x11\n\tattention\x18\x04 \x03(\x02\"r\n\x0fSentenceSummary\x12\x10\n\x08sentence\x18\x01 \x01(\r\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.ostinato.v1.FinishReason\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x02\"\xf5\x01\n\x12TranslationSummary\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ostinato.v1.FinishReason\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x02\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x15\n\rsource_tokens\x18\x06 \x01(\r\x12\x15\n\rtarget_tokens\x18\x07 \x01(\r\x12+\n\x07timings\x18\x08 \x01(\x0b\x32\x1a.ostinato.v1.StreamTimings\x12\x15\n\rtrailing_text\x18\t \x01(\t2b\n\x12TranslationService\x12L\n\tTranslate\x12\x1d.ostinato.v1.TranslateRequest\x1a\x1e.ostinato.v1.TranslateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,17 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ostinato.v1.translation_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRANSLATEREQUEST']._serialized_start=77
-  _globals['_TRANSLATEREQUEST']._serialized_end=352
-  _globals['_TRANSLATERESPONSE']._serialized_start=355
-  _globals['_TRANSLATERESPONSE']._serialized_end=527
-  _globals['_SOURCESENTENCE']._serialized_start=529
-  _globals['_SOURCESENTENCE']._serialized_end=585
-  _globals['_TARGETCHUNK']._serialized_start=587
-  _globals['_TARGETCHUNK']._serialized_end=642
-  _globals['_TARGETTOKEN']._serialized_start=644
-  _globals['_TARGETTOKEN']._serialized_end=722
-  _globals['_TRANSLATIONSUMMARY']._serialized_start=725
-  _globals['_TRANSLATIONSUMMARY']._serialized_end=947
-  _globals['_TRANSLATIONSERVICE']._serialized_start=949
-  _globals['_TRANSLATIONSERVICE']._serialized_end=1047
+  _globals['_TRANSLATEREQUEST']._serialized_end=408
+  _globals['_TRANSLATIONRESUMPTION']._serialized_start=410
+  _globals['_TRANSLATIONRESUMPTION']._serialized_end=469
+  _globals['_TRANSLATERESPONSE']._serialized_start=472
+  _globals['_TRANSLATERESPONSE']._serialized_end=694
+  _globals['_SOURCESENTENCE']._serialized_start=696
+  _globals['_SOURCESENTENCE']._serialized_end=815
+  _globals['_TARGETCHUNK']._serialized_start=817
+  _globals['_TARGETCHUNK']._serialized_end=890
+  _globals['_TARGETTOKEN']._serialized_start=892
+  _globals['_TARGETTOKEN']._serialized_end=970
+  _globals['_SENTENCESUMMARY']._serialized_start=972
+  _globals['_SENTENCESUMMARY']._serialized_end=1086
+  _globals['_TRANSLATIONSUMMARY']._serialized_start=1089
+  _globals['_TRANSLATIONSUMMARY']._serialized_end=1334
+  _globals['_TRANSLATIONSERVICE']._serialized_start=1336
+  _globals['_TRANSLATIONSERVICE']._serialized_end=1434
 # @@protoc_insertion_point(module_scope)

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class TranslateRequest(_message.Message):
-    """A sentence to translate and how."""
+    """A text to translate and how."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,22 +33,31 @@ class TranslateRequest(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     INCLUDE_ATTENTION_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    RESUMPTION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model to run, "translation-en-fr" for instance."""
     version: _builtins.int
     """Version of the model; the newest one that is loaded when absent."""
     text: _builtins.str
-    """The sentence. Not empty; at most the model's limit."""
+    """The text: at least one letter or digit, and at most the model's limit of characters and 256 sentences. Each
+    sentence has at most the model's limit of tokens.
+    """
     beam_size: _builtins.int
     """Hypotheses kept at each step; 1 is greedy search. 1 when absent; at most the model's limit."""
     length_penalty: _builtins.float
     """Exponent of the length normalisation of Wu et al. 2016, equation 14. 0.6 when absent. Range 0 to 5."""
     max_tokens: _builtins.int
-    """The most target tokens; the model's limit when absent."""
+    """The most target tokens of each sentence. The model's limits hold too: ModelLimits.max_new_tokens, and the one that
+    is relative to the length of the sentence.
+    """
     include_attention: _builtins.bool
     """Send the attention row of every target token."""
     priority: _generation_pb2.Priority.ValueType
     """Whose turn it is when slots are short; PRIORITY_NORMAL when absent."""
+    @_builtins.property
+    def resumption(self) -> Global___TranslationResumption:
+        """Resumes an interrupted stream; a new stream when absent."""
+
     def __init__(
         self,
         *,
@@ -60,10 +69,11 @@ class TranslateRequest(_message.Message):
         max_tokens: _builtins.int | None = ...,
         include_attention: _builtins.bool = ...,
         priority: _generation_pb2.Priority.ValueType = ...,
+        resumption: Global___TranslationResumption | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "resumption", b"resumption", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "include_attention", b"include_attention", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "model", b"model", "priority", b"priority", "text", b"text", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size", "_length_penalty", b"_length_penalty", "_max_tokens", b"_max_tokens", "_version", b"_version", "beam_size", b"beam_size", "include_attention", b"include_attention", "length_penalty", b"length_penalty", "max_tokens", b"max_tokens", "model", b"model", "priority", b"priority", "resumption", b"resumption", "text", b"text", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__beam_size: _TypeAlias = _typing.Literal["beam_size"]  # noqa: Y015
     _WhichOneofArgType__beam_size: _TypeAlias = _typing.Literal["_beam_size", b"_beam_size"]  # noqa: Y015
@@ -85,6 +95,34 @@ class TranslateRequest(_message.Message):
 Global___TranslateRequest: _TypeAlias = TranslateRequest  # noqa: Y015
 
 @_typing.final
+class TranslationResumption(_message.Message):
+    """Where an interrupted stream is resumed. The rest of the request is that of the first call, its version given: the
+    stream then continues with the tokens that it would have had, on this or any other server that serves that version.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    sentence: _builtins.int
+    """The first sentence that was not received to its end (TranslateResponse.sentence): all before it are left out."""
+    position: _builtins.int
+    """How many target tokens of that sentence were received: these are left out."""
+    def __init__(
+        self,
+        *,
+        sentence: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "sentence", b"sentence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranslationResumption: _TypeAlias = TranslationResumption  # noqa: Y015
+
+@_typing.final
 class TranslateResponse(_message.Message):
     """One message of a translation."""
 
@@ -93,9 +131,10 @@ class TranslateResponse(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def source(self) -> Global___SourceSentence:
-        """The source as the model reads it."""
+        """A sentence of the source as the model reads it; its target follows."""
 
     @_builtins.property
     def chunk(self) -> Global___TargetChunk:
@@ -105,18 +144,23 @@ class TranslateResponse(_message.Message):
     def summary(self) -> Global___TranslationSummary:
         """The end of the stream."""
 
+    @_builtins.property
+    def sentence(self) -> Global___SentenceSummary:
+        """The end of a sentence."""
+
     def __init__(
         self,
         *,
         source: Global___SourceSentence | None = ...,
         chunk: Global___TargetChunk | None = ...,
         summary: Global___TranslationSummary | None = ...,
+        sentence: Global___SentenceSummary | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "source", b"source", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "sentence", b"sentence", "source", b"source", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "source", b"source", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "payload", b"payload", "sentence", b"sentence", "source", b"source", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["source", "chunk", "summary"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["source", "chunk", "summary", "sentence"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -124,17 +168,29 @@ Global___TranslateResponse: _TypeAlias = TranslateResponse  # noqa: Y015
 
 @_typing.final
 class SourceSentence(_message.Message):
-    """The source sentence as the model reads it."""
+    """A sentence of the source as the model reads it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKENS_FIELD_NUMBER: _builtins.int
     UNKNOWN_TOKENS_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     unknown_tokens: _builtins.int
     """Tokens that are not in the vocabulary and were read as the unknown token."""
+    sentence: _builtins.int
+    """Number of the sentence; the first is 0."""
+    start: _builtins.int
+    """Where the sentence begins in TranslateRequest.text, in characters (Unicode code points)."""
+    end: _builtins.int
+    """Where it ends there: the place of the character after its last."""
+    version: _builtins.int
+    """Version of the model, for TranslateRequest.version when the stream is resumed."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tokens of the source, a space before each included; the columns of every attention row. A part of a character
+        """Tokens of the sentence, a space before each included; the columns of its attention rows. A part of a character
         shows as U+FFFD.
         """
 
@@ -143,10 +199,14 @@ class SourceSentence(_message.Message):
         *,
         tokens: _abc.Iterable[_builtins.str] | None = ...,
         unknown_tokens: _builtins.int = ...,
+        sentence: _builtins.int = ...,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens", "unknown_tokens", b"unknown_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "sentence", b"sentence", "start", b"start", "tokens", b"tokens", "unknown_tokens", b"unknown_tokens", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,11 +214,14 @@ Global___SourceSentence: _TypeAlias = SourceSentence  # noqa: Y015
 
 @_typing.final
 class TargetChunk(_message.Message):
-    """All target tokens that have arrived since the stream's last message."""
+    """All target tokens of a sentence that have arrived since the stream's last message."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKENS_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    sentence: _builtins.int
+    """Number of the sentence; the first is 0."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetToken]:
         """The tokens."""
@@ -167,10 +230,11 @@ class TargetChunk(_message.Message):
         self,
         *,
         tokens: _abc.Iterable[Global___TargetToken] | None = ...,
+        sentence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sentence", b"sentence", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -189,12 +253,14 @@ class TargetToken(_message.Message):
     token: _builtins.str
     """The token by itself; a part of a character shows as U+FFFD."""
     text: _builtins.str
-    """What the token adds to the text; the texts of all tokens joined are the translation."""
+    """What the token adds to the text; the first one of a sentence also has what separates it from the sentence before.
+    The texts of all tokens joined, then TranslationSummary.trailing_text, are the translation.
+    """
     logprob: _builtins.float
     """Natural logarithm of the token's probability under the model."""
     @_builtins.property
     def attention(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Weight of every source token, summing to 1, when asked for."""
+        """Weight of every token of the source sentence, summing to 1, when asked for."""
 
     def __init__(
         self,
@@ -213,8 +279,44 @@ class TargetToken(_message.Message):
 Global___TargetToken: _TypeAlias = TargetToken  # noqa: Y015
 
 @_typing.final
+class SentenceSummary(_message.Message):
+    """How the translation of a sentence ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    sentence: _builtins.int
+    """Number of the sentence; the first is 0."""
+    finish_reason: _generation_pb2.FinishReason.ValueType
+    """Why it ended."""
+    text: _builtins.str
+    """Its translation, without what separates it from others."""
+    score: _builtins.float
+    """Sum of the log-probabilities of its target tokens, the end of the sequence included."""
+    def __init__(
+        self,
+        *,
+        sentence: _builtins.int = ...,
+        finish_reason: _generation_pb2.FinishReason.ValueType = ...,
+        text: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "score", b"score", "sentence", b"sentence", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SentenceSummary: _TypeAlias = SentenceSummary  # noqa: Y015
+
+@_typing.final
 class TranslationSummary(_message.Message):
-    """How a translation ended."""
+    """How a translation ended. Where the stream was resumed, text and figures are those of the sentences from
+    TranslationResumption.sentence on, that one whole.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -226,12 +328,13 @@ class TranslationSummary(_message.Message):
     SOURCE_TOKENS_FIELD_NUMBER: _builtins.int
     TARGET_TOKENS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    TRAILING_TEXT_FIELD_NUMBER: _builtins.int
     finish_reason: _generation_pb2.FinishReason.ValueType
-    """Why it ended."""
+    """FINISH_REASON_LENGTH if a sentence ended so, else FINISH_REASON_END_OF_SEQUENCE."""
     text: _builtins.str
     """The whole translation."""
     score: _builtins.float
-    """Sum of the log-probabilities of the target tokens, the end of the sequence included."""
+    """Sum of the sentences' scores."""
     model: _builtins.str
     """Model that served the stream."""
     version: _builtins.int
@@ -240,6 +343,8 @@ class TranslationSummary(_message.Message):
     """Tokens in the source."""
     target_tokens: _builtins.int
     """Tokens in the target."""
+    trailing_text: _builtins.str
+    """End of the translation that no token brought: what stands in the text after its last sentence."""
     @_builtins.property
     def timings(self) -> _generation_pb2.StreamTimings:
         """Where the time went."""
@@ -255,10 +360,11 @@ class TranslationSummary(_message.Message):
         source_tokens: _builtins.int = ...,
         target_tokens: _builtins.int = ...,
         timings: _generation_pb2.StreamTimings | None = ...,
+        trailing_text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "model", b"model", "score", b"score", "source_tokens", b"source_tokens", "target_tokens", b"target_tokens", "text", b"text", "timings", b"timings", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "model", b"model", "score", b"score", "source_tokens", b"source_tokens", "target_tokens", b"target_tokens", "text", b"text", "timings", b"timings", "trailing_text", b"trailing_text", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

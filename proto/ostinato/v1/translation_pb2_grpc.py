@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TranslationServiceStub(object):
-    """Translates sentences with an encoder-decoder.
+    """Translates texts with an encoder-decoder.
     """
 
     def __init__(self, channel):
@@ -43,13 +43,18 @@ class TranslationServiceStub(object):
 
 
 class TranslationServiceServicer(object):
-    """Translates sentences with an encoder-decoder.
+    """Translates texts with an encoder-decoder.
     """
 
     def Translate(self, request, context):
-        """Translates a sentence. The stream starts with one TranslateResponse.source, carries the target tokens with their
-        attention as they are decoded (with beam search: once the search has ended), and ends with one
-        TranslateResponse.summary.
+        """Translates a text, sentence by sentence, in order. For each sentence the stream carries one
+        TranslateResponse.source, the target tokens with their attention over the tokens of that sentence as they are
+        decoded (with beam search: once the search has ended), and one TranslateResponse.sentence. The stream ends with one
+        TranslateResponse.summary. A sentence translates as it does alone.
+
+        A sentence ends at a mark that ends sentences, or at a line break. What stands between two sentences (white space,
+        line breaks, bullets, emoji, marks alone) is not translated; it is part of the translation as it stands, and a
+        space is added where nothing separates two sentences.
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
@@ -76,7 +81,7 @@ def add_TranslationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TranslationService(object):
-    """Translates sentences with an encoder-decoder.
+    """Translates texts with an encoder-decoder.
     """
 
     @staticmethod

@@ -27,16 +27,21 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TranslationServiceStub:
-    """Translates sentences with an encoder-decoder."""
+    """Translates texts with an encoder-decoder."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TranslationServiceAsyncStub: ...
     Translate: _grpc.UnaryStreamMultiCallable[_translation_pb2.TranslateRequest, _translation_pb2.TranslateResponse]
-    """Translates a sentence. The stream starts with one TranslateResponse.source, carries the target tokens with their
-    attention as they are decoded (with beam search: once the search has ended), and ends with one
-    TranslateResponse.summary.
+    """Translates a text, sentence by sentence, in order. For each sentence the stream carries one
+    TranslateResponse.source, the target tokens with their attention over the tokens of that sentence as they are
+    decoded (with beam search: once the search has ended), and one TranslateResponse.sentence. The stream ends with one
+    TranslateResponse.summary. A sentence translates as it does alone.
+
+    A sentence ends at a mark that ends sentences, or at a line break. What stands between two sentences (white space,
+    line breaks, bullets, emoji, marks alone) is not translated; it is part of the translation as it stands, and a
+    space is added where nothing separates two sentences.
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
@@ -45,13 +50,18 @@ class TranslationServiceStub:
 
 @_typing.type_check_only
 class TranslationServiceAsyncStub(TranslationServiceStub):
-    """Translates sentences with an encoder-decoder."""
+    """Translates texts with an encoder-decoder."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Translate: _aio.UnaryStreamMultiCallable[_translation_pb2.TranslateRequest, _translation_pb2.TranslateResponse]  # type: ignore[assignment]
-    """Translates a sentence. The stream starts with one TranslateResponse.source, carries the target tokens with their
-    attention as they are decoded (with beam search: once the search has ended), and ends with one
-    TranslateResponse.summary.
+    """Translates a text, sentence by sentence, in order. For each sentence the stream carries one
+    TranslateResponse.source, the target tokens with their attention over the tokens of that sentence as they are
+    decoded (with beam search: once the search has ended), and one TranslateResponse.sentence. The stream ends with one
+    TranslateResponse.summary. A sentence translates as it does alone.
+
+    A sentence ends at a mark that ends sentences, or at a line break. What stands between two sentences (white space,
+    line breaks, bullets, emoji, marks alone) is not translated; it is part of the translation as it stands, and a
+    space is added where nothing separates two sentences.
 
     NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
     RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).
@@ -59,7 +69,7 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     """
 
 class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Translates sentences with an encoder-decoder."""
+    """Translates texts with an encoder-decoder."""
 
     @_abc_1.abstractmethod
     def Translate(
@@ -67,9 +77,14 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _translation_pb2.TranslateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_translation_pb2.TranslateResponse], _abc.AsyncIterator[_translation_pb2.TranslateResponse]]:
-        """Translates a sentence. The stream starts with one TranslateResponse.source, carries the target tokens with their
-        attention as they are decoded (with beam search: once the search has ended), and ends with one
-        TranslateResponse.summary.
+        """Translates a text, sentence by sentence, in order. For each sentence the stream carries one
+        TranslateResponse.source, the target tokens with their attention over the tokens of that sentence as they are
+        decoded (with beam search: once the search has ended), and one TranslateResponse.sentence. The stream ends with one
+        TranslateResponse.summary. A sentence translates as it does alone.
+
+        A sentence ends at a mark that ends sentences, or at a line break. What stands between two sentences (white space,
+        line breaks, bullets, emoji, marks alone) is not translated; it is part of the translation as it stands, and a
+        space is added where nothing separates two sentences.
 
         NOT_FOUND: no such model. INVALID_ARGUMENT: a field is out of its limits (google.rpc.BadRequest names it).
         RESOURCE_EXHAUSTED: the queue is full (google.rpc.RetryInfo says when to come back).

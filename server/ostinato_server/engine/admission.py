@@ -97,12 +97,21 @@ class Admission:
             count: Slots that it needed.
         """
         if served_seconds is not None:
-            if self.inside > self._slots:
-                self._drain.served(self._clock(), count)
-            weight = _SMOOTHING if self._served_seconds else 1.0
-            self._served_seconds += weight * (served_seconds - self._served_seconds)
+            self.served(served_seconds, count)
         self.inside -= count
         self._classes[priority] -= count
+
+    def served(self, seconds: float, count: int = 1) -> None:
+        """Notes that slots were used to the end.
+
+        Args:
+            seconds: From the slots to the end.
+            count: Slots.
+        """
+        if self.inside > self._slots:
+            self._drain.served(self._clock(), count)
+        weight = _SMOOTHING if self._served_seconds else 1.0
+        self._served_seconds += weight * (seconds - self._served_seconds)
 
     def wait_seconds(self, count: int, priority: Priority) -> float:
         """How long a request for so many slots is expected to wait; 0 when there is room, or nothing is known yet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import TypeAlias
 
 from ostinato_server.engine.admission import Admission
 from ostinato_server.engine.decode import Cancel, DecodeEngine, Grant, Submit
@@ -13,6 +14,9 @@ from ostinato_server.engine.observer import RequestObserver
 from ostinato_server.engine.outbox import Delivery
 from ostinato_server.engine.request import Finished, GeneratedToken, Milestones, Priority
 from ostinato_server.engine.sequence import EngineSequence
+
+MakeSequence: TypeAlias = Callable[[int, float], EngineSequence]
+"""Makes the engine's side of a request from its id and the time of its arrival."""
 
 
 class TokenStream:
@@ -137,7 +141,7 @@ class DecodeClient:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hand_out, deliveries)
 
-    def open(self, make: Callable[[int, float], EngineSequence], observer: RequestObserver | None = None) -> OpenStream:
+    def open(self, make: MakeSequence, observer: RequestObserver | None = None) -> OpenStream:
         """The scope of a request; it is submitted when the scope is entered.
 
         Args:
@@ -146,29 +150,41 @@ class DecodeClient:
         """
         return OpenStream(self, make, observer)
 
-    def begin(self, make: Callable[[int, float], EngineSequence], trace_id: str = "") -> TokenStream:
-        """Hands a sequence to the engine and gives its stream.
+    def begin(self, makes: Sequence[MakeSequence], trace_id: str = "") -> list[TokenStream]:
+        """Hands sequences of one request to the engine, all or none, and gives their streams.
 
         Args:
-            make: Makes the sequence from its id and the time of arrival.
+            makes: Makes each sequence, at least one, from its id and the time of arrival.
             trace_id: The trace that the request is kept in; empty for none.
 
         Raises:
             Overloaded: The queue is full.
-            DeadlineUnreachable: It is too long for the sequence's deadline.
+            DeadlineUnreachable: It is too long for the request's deadline.
             Exception: What the client is suspended with.
         """
-        assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
         if self._suspended is not None:
             raise self._suspended()
         now = self._clock()
-        sequence = make(next(self._ids), now)
-        sequence.trace_id = trace_id
-        self.admission.enter(sequence.width, priority=Priority(sequence.priority), deadline=sequence.deadline)
-        stream = TokenStream(sequence, self._window, self._engine.post)
-        self._streams[sequence.id] = stream
-        self._engine.post(Submit(sequence, self._window))
-        return stream
+        sequences = [make(next(self._ids), now) for make in makes]
+        first, slots = sequences[0], sum(sequence.width for sequence in sequences)
+        self.admission.enter(slots, priority=Priority(first.priority), deadline=first.deadline)
+        return [self._submit(sequence, trace_id) for sequence in sequences]
+
+    def replace(self, stream: TokenStream, make: MakeSequence, trace_id: str = "") -> TokenStream:
+        """Ends a stream that was read to its end; another of the same request, as wide, takes its place at once.
+
+        The request stays admitted: it can be refused before its first token and not in its middle.
+
+        Raises:
+            Exception: What the client is suspended with; the stream has ended nevertheless.
+        """
+        if self._suspended is not None:
+            self.end(stream)
+            raise self._suspended()
+        del self._streams[stream.id]
+        if stream.served_seconds is not None:
+            self.admission.served(stream.served_seconds, stream.width)
+        return self._submit(make(next(self._ids), self._clock()), trace_id)
 
     def end(self, stream: TokenStream) -> None:
         """Forgets a stream; if it still runs, the engine frees its slot after the steps that it is making."""
@@ -176,6 +192,14 @@ class DecodeClient:
         if not stream.ended and self._engine is not None:
             self._engine.post(Cancel(stream.id))
         self.admission.leave(stream.priority, stream.served_seconds, stream.width)
+
+    def _submit(self, sequence: EngineSequence, trace_id: str) -> TokenStream:
+        assert self._engine is not None  # noqa: S101 (connected before the server takes requests)
+        sequence.trace_id = trace_id
+        stream = TokenStream(sequence, self._window, self._engine.post)
+        self._streams[sequence.id] = stream
+        self._engine.post(Submit(sequence, self._window))
+        return stream
 
     def _hand_out(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
@@ -187,9 +211,7 @@ class DecodeClient:
 class OpenStream:
     """``async with`` scope of a stream: whatever ends the scope, the slot and the place in the queue are given back."""
 
-    def __init__(
-        self, client: DecodeClient, make: Callable[[int, float], EngineSequence], observer: RequestObserver | None
-    ) -> None:
+    def __init__(self, client: DecodeClient, make: MakeSequence, observer: RequestObserver | None) -> None:
         self._client = client
         self._make = make
         self._observer = observer
@@ -203,7 +225,7 @@ class OpenStream:
             DeadlineUnreachable: It is too long for the request's deadline.
         """
         trace_id = "" if self._observer is None else self._observer.sampled_trace_id
-        self._stream = self._client.begin(self._make, trace_id)
+        (self._stream,) = self._client.begin([self._make], trace_id)
         return self._stream
 
     async def __aexit__(

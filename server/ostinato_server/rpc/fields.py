@@ -82,10 +82,7 @@ def text_tokens(field: str, text: str, model: LoadedModel) -> list[int]:
     limits = model.limits
     if not text:
         raise InvalidArgument(field, "must not be empty")
-    if len(text) > limits.max_text_characters:
-        raise InvalidArgument(
-            field, f"must have at most {limits.max_text_characters} characters, not {len(text)} (model {model.name})"
-        )
+    characters(field, text, model)
     readable(field, text, model)
     tokens = model.codec.encode(text)
     if not tokens:
@@ -118,6 +115,17 @@ def token_ids(field: str, ids: Sequence[int], model: LoadedModel, most: int | No
             f"is {wrong}, {why}, which model {model.name} never sends; give the token_ids received, in order",
         )
     return tuple(ids)
+
+
+def characters(field: str, text: str, model: LoadedModel) -> None:
+    """Checks that a text has no more characters than the model's limit.
+
+    Raises:
+        InvalidArgument: It has.
+    """
+    most = model.limits.max_text_characters
+    if len(text) > most:
+        raise InvalidArgument(field, f"must have at most {most} characters, not {len(text)} (model {model.name})")
 
 
 def admissible(field: str, slots: int, admission: Admission) -> None:

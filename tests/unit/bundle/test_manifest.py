@@ -49,6 +49,30 @@ def test_complete_manifest_is_read() -> None:
     assert manifest.limits == Limits(max_text_characters=10, max_input_tokens=10)
 
 
+TRANSLATOR = {
+    "max_text_characters": 10,
+    "max_input_tokens": 64,
+    "max_new_tokens": 96,
+    "new_tokens_per_input_token": 2.0,
+    "new_tokens_extra": 10,
+}
+
+
+@pytest.mark.parametrize(("input_tokens", "most"), [(1, 12), (3, 16), (43, 96), (44, 96)])
+def test_output_limit_grows_with_the_source(input_tokens: int, most: int) -> None:
+    assert Limits.model_validate(TRANSLATOR).most_new_tokens(input_tokens) == most
+
+
+def test_output_limit_rounds_a_part_of_a_token_up() -> None:
+    limits = Limits.model_validate(TRANSLATOR | {"new_tokens_per_input_token": 1.5, "new_tokens_extra": 0})
+    assert limits.most_new_tokens(3) == 5
+
+
+def test_manifest_without_a_relative_output_limit_allows_max_new_tokens() -> None:
+    limits = Limits(max_text_characters=10, max_input_tokens=64, max_new_tokens=96)
+    assert limits.most_new_tokens(1) == 96
+
+
 def test_manifest_survives_being_written_and_read() -> None:
     manifest = read()
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
@@ -75,6 +99,11 @@ def test_manifest_survives_being_written_and_read() -> None:
         ({"files": {f"f{number}": {"sha256": "0" * 64, "bytes": 1} for number in range(257)}}, "at most 256 items"),
         ({"files": {"step.onnx": {"sha256": "0" * 64, "bytes": 1 << 40}}}, "less than or equal to 8589934592"),
         ({"limits": {"max_text_characters": 0, "max_input_tokens": 10}}, "max_text_characters"),
+        ({"limits": TRANSLATOR}, "new_tokens_per_input_token is for translation models, not generation"),
+        (
+            {"limits": {"max_text_characters": 10, "max_input_tokens": 10, "new_tokens_extra": 3}},
+            "new_tokens_extra 3 needs new_tokens_per_input_token above 0",
+        ),
     ],
 )
 def test_manifest_that_cannot_hold_is_refused(changes: dict[str, Any], message: str) -> None:

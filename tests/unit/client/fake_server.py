@@ -112,20 +112,19 @@ def score_stream(
         )
 
 
-def shout(request: translation_pb2.TranslateRequest, _: grpc.ServicerContext) -> Iterator[Message]:
-    """Translates into capitals, each word attending half to its own source word and evenly to the rest."""
+def shout(
+    request: translation_pb2.TranslateRequest, _: grpc.ServicerContext
+) -> Iterator[translation_pb2.TranslateResponse]:
+    """Translates into capitals, each word attending half to its own source word and evenly to the rest.
+
+    A line is a sentence, and a line break what separates two.
+    """
+    lines = request.text.split("\n")
+    for number in range(request.resumption.sentence, len(lines)):
+        start = sum(len(line) + 1 for line in lines[:number])
+        position = request.resumption.position if number == request.resumption.sentence else 0
+        yield from shout_sentence(request, lines[number], number, start, position)
     words = request.text.split()
-    yield translation_pb2.TranslateResponse(source=translation_pb2.SourceSentence(tokens=words, unknown_tokens=1))
-    for index, word in enumerate(words):
-        rest = 0.5 / max(1, len(words) - 1)
-        row = [0.5 if column == index else rest for column in range(len(words))]
-        token = translation_pb2.TargetToken(
-            token=word.upper(),
-            text=(" " if index else "") + word.upper(),
-            logprob=-0.5,
-            attention=row if request.include_attention else [],
-        )
-        yield translation_pb2.TranslateResponse(chunk=translation_pb2.TargetChunk(tokens=[token]))
     yield translation_pb2.TranslateResponse(
         summary=translation_pb2.TranslationSummary(
             finish_reason=generation_pb2.FINISH_REASON_END_OF_SEQUENCE,
@@ -138,6 +137,34 @@ def shout(request: translation_pb2.TranslateRequest, _: grpc.ServicerContext) ->
             timings=TIMINGS,
         )
     )
+
+
+def shout_sentence(
+    request: translation_pb2.TranslateRequest, text: str, number: int, start: int, position: int = 0
+) -> Iterator[translation_pb2.TranslateResponse]:
+    words = text.split()
+    source = translation_pb2.SourceSentence(
+        tokens=words, unknown_tokens=1, sentence=number, start=start, end=start + len(text), version=4
+    )
+    yield translation_pb2.TranslateResponse(source=source)
+    for index, word in list(enumerate(words))[position:]:
+        rest = 0.5 / max(1, len(words) - 1)
+        row = [0.5 if column == index else rest for column in range(len(words))]
+        separator = " " if index else "\n" if number else ""
+        token = translation_pb2.TargetToken(
+            token=word.upper(),
+            text=separator + word.upper(),
+            logprob=-0.5,
+            attention=row if request.include_attention else [],
+        )
+        yield translation_pb2.TranslateResponse(chunk=translation_pb2.TargetChunk(tokens=[token], sentence=number))
+    end = translation_pb2.SentenceSummary(
+        sentence=number,
+        finish_reason=generation_pb2.FINISH_REASON_END_OF_SEQUENCE,
+        text=text.upper(),
+        score=-0.5 * len(words),
+    )
+    yield translation_pb2.TranslateResponse(sentence=end)
 
 
 def char_lm() -> models_pb2.Model:

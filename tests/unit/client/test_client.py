@@ -251,6 +251,24 @@ def test_translate_gives_tokens_then_the_whole_with_its_attention(client: Client
     assert (translation.score, translation.version, translation.unknown_tokens) == (-1.5, 4, 1)
 
 
+def test_translate_of_several_sentences_tells_them_apart(client: Client) -> None:
+    stream = client.translate("one two\nthree")
+    assert [(token.sentence, token.text) for token in stream] == [(0, "ONE"), (0, " TWO"), (1, "\nTHREE")]
+    translation = stream.result()
+    assert translation.text == "ONE TWO\nTHREE"
+    assert [(each.source, each.text) for each in translation.sentences] == [("one two", "ONE TWO"), ("three", "THREE")]
+    assert [(each.start, each.end) for each in translation.sentences] == [(0, 7), (8, 13)]
+    assert [each.source_tokens for each in translation.sentences] == [("one", "two"), ("three",)]
+    assert translation.source_tokens == ("one", "two", "three")
+    assert (translation.score, translation.unknown_tokens, translation.finish_reason) == (-1.5, 2, "end_of_sequence")
+    assert [each.attention.tolist() for each in translation.sentences if each.attention is not None] == [
+        [[0.5, 0.5], [0.5, 0.5]],
+        [[0.5]],
+    ]
+    assert translation.attention is not None
+    assert translation.attention.tolist() == [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0.5]]
+
+
 def test_translate_without_attention_has_none(client: Client) -> None:
     assert client.translate("one two", attention=False).result().attention is None
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.v1 import generation_pb2, models_pb2, sentiment_pb2, translation_pb2
+from ostinato.v1 import translation_pb2 as pb
 from ostinato_client import FinishReason, InvalidRequest, Sentiment, ServerError, calls, requests
 from ostinato_client.channels import CONVERSATIONS, channel_options, check_timeout, deadline, service_config, wait_limit
 from ostinato_client.generation import GenerationFold, finish_reason_from
@@ -49,7 +50,7 @@ def test_token_details_and_alternatives_come_through() -> None:
 
 def test_what_a_newer_server_may_send_is_passed_over() -> None:
     assert GenerationFold(generation_pb2.GenerateRequest()).feed(generation_pb2.GenerateResponse()) == ()
-    assert TranslationFold().feed(translation_pb2.TranslateResponse()) == ()
+    assert TranslationFold(translation_pb2.TranslateRequest()).feed(translation_pb2.TranslateResponse()) == ()
     assert finish_reason_from(99) is FinishReason.UNSPECIFIED
     assert score_from("x", sentiment_pb2.SentimentScore()).sentiment is Sentiment.UNSPECIFIED
 
@@ -59,7 +60,7 @@ def test_attention_rows_stack_whatever_the_chunking(
     data: st.DataObject, target: int, source: int, per_chunk: int
 ) -> None:
     rows = [data.draw(st.lists(weights, min_size=source, max_size=source)) for _ in range(target)]
-    fold = TranslationFold()
+    fold = TranslationFold(translation_pb2.TranslateRequest())
     start = translation_pb2.SourceSentence(tokens=[str(column) for column in range(source)])
     assert fold.feed(translation_pb2.TranslateResponse(source=start)) == ()
     tokens = [translation_pb2.TargetToken(token=f"t{index}", attention=row) for index, row in enumerate(rows)]
@@ -67,6 +68,7 @@ def test_attention_rows_stack_whatever_the_chunking(
         chunk = translation_pb2.TargetChunk(tokens=tokens[first : first + per_chunk])
         given_out = fold.feed(translation_pb2.TranslateResponse(chunk=chunk))
         assert [token.token for token in given_out] == [token.token for token in chunk.tokens]
+    fold.feed(translation_pb2.TranslateResponse(sentence=translation_pb2.SentenceSummary()))
     fold.feed(translation_pb2.TranslateResponse(summary=translation_pb2.TranslationSummary(text="x")))
     translation = fold.finish()
     assert translation.target_tokens == tuple(f"t{index}" for index in range(target))
@@ -75,14 +77,48 @@ def test_attention_rows_stack_whatever_the_chunking(
 
 @pytest.mark.parametrize("second_row", [[], [1.0]])
 def test_a_ragged_attention_is_the_servers_fault(second_row: list[float]) -> None:
-    fold = TranslationFold()
+    fold = TranslationFold(translation_pb2.TranslateRequest())
     fold.feed(translation_pb2.TranslateResponse(source=translation_pb2.SourceSentence(tokens=["a", "b"])))
     rows = [[0.5, 0.5], second_row]
     chunk = translation_pb2.TargetChunk(tokens=[translation_pb2.TargetToken(attention=row) for row in rows])
     fold.feed(translation_pb2.TranslateResponse(chunk=chunk))
+    fold.feed(translation_pb2.TranslateResponse(sentence=translation_pb2.SentenceSummary()))
     fold.feed(translation_pb2.TranslateResponse(summary=translation_pb2.TranslationSummary()))
     with pytest.raises(ServerError, match="one weight per source token"):
         fold.finish()
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([pb.TranslateResponse(source=pb.SourceSentence(sentence=1))], "of sentence 1 came where 0 was due"),
+        ([pb.TranslateResponse(chunk=pb.TargetChunk())], "of sentence 0 came where -1 was due"),
+        (
+            [
+                pb.TranslateResponse(source=pb.SourceSentence()),
+                pb.TranslateResponse(sentence=pb.SentenceSummary(sentence=1)),
+            ],
+            "of sentence 1 came where 0 was due",
+        ),
+        ([pb.TranslateResponse(summary=pb.TranslationSummary())], "without a source"),
+        ([pb.TranslateResponse(source=pb.SourceSentence())], "without a summary"),
+        (
+            [pb.TranslateResponse(source=pb.SourceSentence()), pb.TranslateResponse(summary=pb.TranslationSummary())],
+            "without the end of sentence 0",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_sentence_out_of_turn_or_missing_is_the_servers_fault(messages: list[pb.TranslateResponse], words: str) -> None:
+    fold = TranslationFold(pb.TranslateRequest())
+
+    def fold_all() -> None:
+        for message in messages:
+            fold.feed(message)
+        fold.finish()
+
+    with pytest.raises(ServerError, match=words):
+        fold_all()
 
 
 @given(st.lists(texts, max_size=6))

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
-from tests.unit.client.fake_server import FakeServer, generated, generation_end, refuse, retry_after
+from tests.unit.client.fake_server import FakeServer, generated, generation_end, refuse, retry_after, shout
 
 from ostinato.v1 import generation_pb2 as pb
 from ostinato.v1 import translation_pb2
@@ -233,15 +234,52 @@ def test_a_change_of_models_that_may_have_happened_is_not_repeated(client: Clien
     assert fake.attempts == 2
 
 
-def test_a_translation_that_has_begun_is_not_repeated(client: Client, fake: FakeServer) -> None:
-    def breaks(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        yield translation_pb2.TranslateResponse(source=translation_pb2.SourceSentence(tokens=["one"]))
-        context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
+class BreakingTranslation:
+    """Translates as the fake server does, and breaks after so many messages of each call."""
 
-    fake.translate = breaks
-    with pytest.raises(ServerError, match="RST_STREAM"):
-        client.translate("one").text()
-    assert fake.attempts == 1
+    def __init__(self, *, each: int) -> None:
+        self.each = each
+        self.requests: list[translation_pb2.TranslateRequest] = []
+
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        self.requests.append(request)
+        for count, message in enumerate(shout(request, context), 1):
+            yield message
+            if count == self.each:
+                refuse(context, grpc.StatusCode.UNAVAILABLE, "gone", retry_after(1))
+
+
+@pytest.mark.parametrize("each", range(2, 9))
+def test_a_translation_that_breaks_again_and_again_comes_whole(client: Client, fake: FakeServer, each: int) -> None:
+    text = "one two three\nfour\nfive six"
+    whole = client.translate(text).result()
+    server = fake.translate = BreakingTranslation(each=each)
+    stream = client.translate(text, beam_size=2)
+
+    tokens = list(stream)
+    assert "".join(token.text for token in tokens) == stream.text() == text.upper()
+    assert [token.sentence for token in tokens] == [0, 0, 0, 1, 2, 2]
+    result = stream.result()
+    assert result.sentences == whole.sentences
+    assert np.array_equal(result.attention, whole.attention)  # type: ignore[arg-type]
+    first, *others = server.requests
+    assert not first.HasField("resumption")
+    assert stream.resumptions == len(others) > 0
+    for request in others:
+        expected = translation_pb2.TranslateRequest()
+        expected.CopyFrom(first)
+        expected.version = 4
+        expected.resumption.CopyFrom(request.resumption)
+        assert request == expected
+
+
+async def test_the_async_client_resumes_a_translation_too(async_client: AsyncClient, fake: FakeServer) -> None:
+    server = fake.translate = BreakingTranslation(each=3)
+    stream = async_client.translate("one two\nthree")
+    assert [token.text async for token in stream] == ["ONE", " TWO", "\nTHREE"]
+    assert (await stream.result()).text == "ONE TWO\nTHREE"
+    places = [(request.resumption.sentence, request.resumption.position) for request in server.requests]
+    assert places == [(0, 0), (0, 2), (1, 0), (2, 0)]
 
 
 class Full:

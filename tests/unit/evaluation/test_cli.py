@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.bundles import build_tiny_bundle
 from ostinato_bundle import open_bundle
 from ostinato_bundle.manifest import Task
 from ostinato_models.cli.evaluate import evaluate
+from ostinato_models.evaluation.result import Measured
 
 DATA: dict[str, str] = {
     "char-lm": "To be, or not to be: that is the question.\n" * 5,
@@ -40,6 +42,25 @@ def test_every_task_is_measured_on_every_runtime(task: str, runtime: str, tmp_pa
     for measure in MEASURES[task]:
         assert said[measure] >= 0.0
     assert said["seconds"] >= 0.0
+
+
+def test_source_of_several_sentences_is_translated_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, data = prepared(tmp_path, "translation")
+    data.write_text("A cat.  A dog! \U0001f600\tx\nA dog!\tx\nA cat.\tx\n...\tx\n", encoding="utf-8")
+    outputs: list[str] = []
+
+    def keep(translations: Sequence[str], sentences: object) -> Measured:
+        outputs.extend(translations)
+        return Measured({"bleu": 0.0}, len(translations))
+
+    monkeypatch.setattr("ostinato_models.evaluation.bundle.score_translations", keep)
+    result = run("translation", "--bundle", bundle, "--data", data)
+    assert result.exit_code == 0, result.output
+    both, dog, cat, nothing = outputs
+    assert cat
+    assert dog
+    assert both == f"{cat}  {dog} \U0001f600"
+    assert nothing == "..."
 
 
 def test_recorded_figures_stand_in_manifest_and_card_once(tmp_path: Path) -> None:

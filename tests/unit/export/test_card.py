@@ -43,6 +43,15 @@ def test_card_tells_data_licence_command_curve_limits_and_biases(tmp_path: Path)
         assert expected in text
 
 
+def test_card_of_a_translator_tells_the_limit_of_its_output(tmp_path: Path) -> None:
+    manifest = open_bundle(build_tiny_bundle(tmp_path, "translation")).manifest
+    assert manifest.limits.new_tokens_per_input_token == 2.0
+    assert manifest.limits.new_tokens_extra == 10
+    text = model_card(manifest, RECORD)
+    assert "A translation ends at 2 tokens for each source token and 10 more." in text
+    assert "The limits of tokens hold for each sentence of a text." in text
+
+
 def test_card_reports_what_was_measured_on_the_served_files(tmp_path: Path) -> None:
     text = card(tmp_path, Evaluation(measure="nats_per_char", value=1.47, data_set="last 10 %", artifact="onnx-int8"))
     assert "| nats_per_char | 1.47 | last 10 % | onnx-int8 |" in text

@@ -9,11 +9,14 @@ import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, cast
 
+import numpy as np
+
 from ostinato.v1 import generation_pb2, sentiment_pb2, translation_pb2
+from ostinato_bundle.sentences import split_sentences
 from ostinato_server.errors import InvalidArgument
 from ostinato_server.repository.model import DecodeModel, LoadedModel
 from ostinato_server.rpc import fields
@@ -22,10 +25,10 @@ from ostinato_server.rpc.open_inference.arguments import Arguments
 from ostinato_server.rpc.open_inference.signatures import SIGNATURES
 from ostinato_server.rpc.open_inference.tensors import Tensor, numbers, texts
 from ostinato_server.rpc.sentiment import SentimentService
-from ostinato_server.rpc.translation import TranslationService
+from ostinato_server.rpc.translation import TranslationService, sentences_at_once
 
 MAX_TRANSLATIONS = 16
-"""Sentences of one request; each is a stream of its own inside."""
+"""Texts of one request; each is a stream of its own inside."""
 
 _REASONS = {
     generation_pb2.FINISH_REASON_LENGTH: "length",
@@ -70,7 +73,7 @@ class Tasks:
     Attributes:
         generation: Continues prompts.
         sentiment: Scores texts.
-        translation: Translates sentences.
+        translation: Translates texts.
     """
 
     generation: GenerationService
@@ -111,7 +114,7 @@ class Tasks:
                 case "sentiment":
                     return await self._classify(model, arguments, context)
                 case "translation":
-                    return await self._translate(model, arguments, context)
+                    return await self._translate(cast("DecodeModel", model), arguments, context)
 
     async def _generate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
         text = StringIO(newline="")
@@ -140,16 +143,16 @@ class Tasks:
             ]
         )
 
-    async def _translate(self, model: LoadedModel, arguments: Arguments, context: Any) -> Answer:
+    async def _translate(self, model: DecodeModel, arguments: Arguments, context: Any) -> Answer:
         count = len(arguments.texts)
         aligned = bool(arguments.options.get("attention")) or bool(arguments.wanted & _ALIGNMENT)
         if not 1 <= count <= MAX_TRANSLATIONS:
-            raise InvalidArgument("text", f"must be 1 to {MAX_TRANSLATIONS} sentences, not {count}")
+            raise InvalidArgument("text", f"must be 1 to {MAX_TRANSLATIONS} texts, not {count}")
         if aligned and count > 1:
-            raise InvalidArgument("text", f"must be one sentence where attention is asked for, not {count}")
+            raise InvalidArgument("text", f"must be one text where attention is asked for, not {count}")
         options = {name: value for name, value in arguments.options.items() if name != "attention"}
         beam_size = min(int(options.get("beam_size", 1)), model.limits.max_beam_size)  # a wider one is refused below
-        fields.admissible("text", count * beam_size, cast("DecodeModel", model).client.admission)
+        fields.admissible("text", _slots(arguments.texts, beam_size, model), model.client.admission)
         requests = [
             translation_pb2.TranslateRequest(
                 model=model.name,
@@ -164,52 +167,66 @@ class Tasks:
         try:
             async with asyncio.TaskGroup() as group:
                 running = [
-                    group.create_task(self._sentence(request, f"text[{index}]", context))
+                    group.create_task(self._text(request, f"text[{index}]", context))
                     for index, request in enumerate(requests)
                 ]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None  # the others were cancelled because of it
-        sentences = [task.result() for task in running]
-        tensors = [texts("translation", [sentence.text for sentence in sentences])]
+        translated = [task.result() for task in running]
+        tensors = [texts("translation", [each.text for each in translated])]
         if aligned:
-            tensors += sentences[0].alignment()
+            tensors += translated[0].alignment()
         return Answer(tensors)
 
-    async def _sentence(self, request: translation_pb2.TranslateRequest, field: str, context: Any) -> _Sentence:
-        source: list[str] = []
-        targets: list[translation_pb2.TargetToken] = []
-        text = ""
+    async def _text(self, request: translation_pb2.TranslateRequest, field: str, context: Any) -> _TranslatedText:
+        translated = _TranslatedText()
         try:
             async with _closing(self.translation.Translate(request, context)) as responses:
                 async for response in responses:
                     match response.WhichOneof("payload"):
                         case "source":
-                            source.extend(response.source.tokens)
+                            translated.sources.append(response.source.tokens)
+                            translated.targets.append([])
                         case "chunk":
-                            targets.extend(response.chunk.tokens)
+                            translated.targets[-1].extend(response.chunk.tokens)
                         case "summary":
-                            text = response.summary.text
+                            translated.text = response.summary.text
         except InvalidArgument as error:
             raise InvalidArgument(field if error.field == "text" else error.field, error.description) from error
-        return _Sentence(text, source, targets)
+        return translated
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """A translated sentence."""
+@dataclass(slots=True)
+class _TranslatedText:
+    """A translated text: the whole, and the tokens of each sentence."""
 
-    text: str
-    source: list[str]
-    targets: list[translation_pb2.TargetToken]
+    text: str = ""
+    sources: list[Sequence[str]] = field(default_factory=list)
+    targets: list[list[translation_pb2.TargetToken]] = field(default_factory=list)
 
     def alignment(self) -> list[Tensor]:
-        """Target tokens (T), source tokens (S) and the weights between them (T, S)."""
-        rows = numbers("attention", "FP32", [token.attention for token in self.targets])
+        """Target tokens (T), source tokens (S) and the weights between them (T, S), 0 between different sentences."""
+        source = [token for sentence in self.sources for token in sentence]
+        target = [token for sentence in self.targets for token in sentence]
+        weights = np.zeros((len(target), len(source)), np.float32)
+        row = column = 0
+        for source_tokens, target_tokens in zip(self.sources, self.targets, strict=True):
+            for token in target_tokens:
+                weights[row, column : column + len(token.attention)] = token.attention
+                row += 1
+            column += len(source_tokens)
         return [
-            texts("target_tokens", [token.token for token in self.targets]),
-            texts("source_tokens", self.source),
-            Tensor(rows.name, rows.datatype, rows.array.reshape(len(self.targets), len(self.source))),
+            texts("target_tokens", [token.token for token in target]),
+            texts("source_tokens", source),
+            Tensor("attention", "FP32", weights),
         ]
+
+
+def _slots(given: Sequence[str], beam_size: int, model: DecodeModel) -> int:
+    """Slots that texts hold together."""
+    at_once = sentences_at_once(beam_size, model.client.admission)
+    most = model.limits.max_text_characters  # a longer text is refused
+    return beam_size * sum(min(at_once, max(1, len(split_sentences(text[:most])))) for text in given)
 
 
 def _generate_request(model: LoadedModel, arguments: Arguments) -> generation_pb2.GenerateRequest:

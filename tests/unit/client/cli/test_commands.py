@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from tests.unit.client.fake_server import FakeServer, bad_request, refuse
+from tests.unit.client.fake_server import FakeServer, bad_request, refuse, shout
 
 from ostinato.v1 import generation_pb2
 from ostinato_client.cli.main import run
@@ -157,6 +158,61 @@ def test_translate_attention_can_be_read_without_colour(capsys: Captured) -> Non
         "ONE   ▒50  ▒50",
         "TWO   ▒50  ▒50",
     ]
+
+
+def test_translate_prints_what_stands_after_the_last_sentence(fake: FakeServer, capsys: Captured) -> None:
+    def trailing(request: Any, context: Any) -> Iterator[Any]:
+        for message in shout(request, context):
+            if message.HasField("summary"):
+                message.summary.trailing_text = " :)"
+            yield message
+
+    fake.translate = trailing
+    assert run(["translate", "one\ntwo"]) == 0
+    assert capsys.readouterr().out == "ONE\nTWO :)\n"
+
+
+def test_translate_shows_the_attention_of_each_sentence(capsys: Captured) -> None:
+    assert run(["translate", "one two\nthree", "--attention"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "ONE TWO",
+        "THREE",
+        "",
+        "1: one two",
+        "      one  two",
+        "ONE   ▒50  ▒50",
+        "TWO   ▒50  ▒50",
+        "",
+        "2: three",
+        "       three",
+        "THREE   ▒50",
+    ]
+
+
+def test_translate_json_tells_the_sentences_apart(capsys: Captured) -> None:
+    assert run(["translate", "one two\nthree", "--json"]) == 0
+    (record,) = json_lines(capsys.readouterr().out)
+    assert record["text"] == "ONE TWO\nTHREE"
+    assert record["attention"] == [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0.5]]
+    assert (record["source_token_count"], record["target_token_count"]) == (3, 3)
+    assert record["sentences"][1] == {
+        "source": "three",
+        "start": 8,
+        "end": 13,
+        "text": "THREE",
+        "source_tokens": ["three"],
+        "target_tokens": ["THREE"],
+        "attention": [[0.5]],
+        "score": -0.5,
+        "finish_reason": "end_of_sequence",
+        "unknown_tokens": 1,
+    }
+
+
+def test_translate_draws_a_picture_of_each_sentence(tmp_path: Path) -> None:
+    picture = tmp_path / "out.svg"
+    assert run(["translate", "one two\nthree", "--attention-plot", str(picture)]) == 0
+    assert picture.read_text().count("source token") == 2
 
 
 def test_translate_draws_a_picture(tmp_path: Path, capsys: Captured) -> None:
