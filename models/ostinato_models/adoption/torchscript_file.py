@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,13 +142,14 @@ def read_torchscript(path: Path, shapes: Sequence[Shape]) -> TorchScriptFile:
     """
     if not path.is_file():
         raise AdoptionError(path, ["there is no such file"])
-    module, owners = _load(path), _load(path)
+    module = _load(path)
     _check_quantization(path, module)
     nests = _nests(path, module, len(shapes))
     names = [name for nest in nests for name in nest.names()]
-    weights = [value.dtype for value in module.state_dict().values() if value.dtype.is_floating_point]
-    dtype = next((kind for kind in weights if kind in LIMITS), torch.float32)
-    module.float()
+    dtype = _dtype(module)
+    owners = module if dtype == torch.float32 else _load(path)
+    if owners is not module:
+        module.float()
     told = list(shapes) or _shapes(path, module, names)
     if len(told) != len(names):
         raise AdoptionError(path, [f"has {len(names)} states ({', '.join(names)}), but {len(told)} shapes are given"])
@@ -213,6 +215,12 @@ def _check_quantization(path: Path, module: torch.jit.ScriptModule) -> None:
     types = {kind for part in module.modules() if isinstance(kind := getattr(part, "dtype", None), int)}
     if kinds and types != {_FLOAT16_ONLY}:
         raise AdoptionError(path, [f"is quantised dynamically ({', '.join(kinds)}): {DYNAMIC_QUANTIZATION}"])
+
+
+def _dtype(module: torch.jit.ScriptModule) -> torch.dtype:
+    """The type that most of its weights have."""
+    types = Counter(value.dtype for value in module.state_dict().values() if value.dtype in LIMITS)
+    return types.most_common(1)[0][0] if types else torch.float32
 
 
 def _traits(module: torch.jit.ScriptModule) -> frozenset[str]:

@@ -214,7 +214,7 @@ def save_script(folder: Path, module: nn.Module, example: tuple[object, ...] | N
         compiled = (
             torch.jit.script(module.eval())  # type: ignore[no-untyped-call]
             if example is None
-            else torch.jit.trace(module.eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+            else torch.jit.trace(module.eval(), example, check_trace=False, strict=False)
         )
         compiled.save(str(path))
     return path

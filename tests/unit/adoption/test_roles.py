@@ -57,6 +57,13 @@ def test_names_that_do_not_tell_are_paired_by_shape_before_order() -> None:
     assert pairs(roles) == {"a": "31", "b": "30"}
 
 
+def test_order_of_keras_is_understood() -> None:
+    dense = Port("dense", "float32", ("batch", "time", 50))
+    roles = found([state("state_h"), state("state_c"), TOKENS], [state("lstm_c"), state("lstm_h"), dense])
+    assert pairs(roles) == {"state_h": "lstm_h", "state_c": "lstm_c"}
+    assert roles.logits is dense
+
+
 def test_what_a_person_says_comes_first() -> None:
     inputs = [TOKENS, Port("speaker", "int64", ("batch",)), state("a"), state("b")]
     named = {"token": "tokens", "states": {"a": "31"}, "logits": "scores"}

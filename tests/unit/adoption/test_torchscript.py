@@ -13,7 +13,8 @@ from ostinato_bundle import open_bundle
 from ostinato_models.adoption.adopt import Adopted, adopt_torchscript
 from ostinato_models.adoption.bundle import Statement, write_adopted
 from ostinato_models.adoption.errors import AdoptionError
-from ostinato_models.adoption.torchscript_file import Shape, read_torchscript
+from ostinato_models.adoption.torchscript_file import read_torchscript
+from ostinato_models.adoption.torchscript_structure import Shape
 from ostinato_models.adoption.vocabulary import AdoptedVocabulary, ReservedTokens, read_characters
 from ostinato_models.export.writer import Target
 
@@ -33,7 +34,7 @@ class Lstm(nn.Module):
 
 
 class Leaky(nn.Module):
-    """A running mean by hand, of the last token of a call, without a recurrent layer of torch; rows see each other where `leak` is set."""
+    """A running mean of the last tokens of calls, without torch's layers; rows see each other where `leak` is set."""
 
     def __init__(self, leak: bool) -> None:
         super().__init__()

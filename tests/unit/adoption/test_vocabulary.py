@@ -77,7 +77,7 @@ def test_reserved_tokens_may_have_other_names(tmp_path: Path) -> None:
         (
             "v.json",
             '{"a": 1, "b": 2}',
-            'these are 1 to 2: if the model\'s logits are 3 wide, .* add "<pad>": 0; if they are 2 wide, subtract 1 from',
+            'these are 1 to 2: if the model\'s logits are 3 wide, .* add "<pad>": 0; if they are 2 wide, subtract 1',
         ),
         ("v.json", '{"a": 0, "b": 0}', "id 0 is that of 'a' and of 'b'"),
         ("v.json", '{"a": 0, "b": -1}', "'b' has -1"),
