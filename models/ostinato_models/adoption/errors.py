@@ -14,12 +14,17 @@ class AdoptionError(ExportError):
     Attributes:
         path: the file at fault.
         problems: what does not fit, each with what was expected and what was found.
+        remedy: Python code that makes a file that fits; empty where the problems say what to do.
     """
 
-    def __init__(self, path: Path, problems: Sequence[str]) -> None:
-        super().__init__(f"{path}: {'; '.join(problems)}")
+    def __init__(self, path: Path, problems: Sequence[str], remedy: str = "") -> None:
+        lines = [f"{path}: {'; '.join(problems)}"]
+        if remedy:
+            lines += ["", *(f"    {line}".rstrip() for line in remedy.strip().splitlines())]
+        super().__init__("\n".join(lines))
         self.path = path
         self.problems = tuple(problems)
+        self.remedy = remedy
 
 
 def reason(error: Exception) -> str:

@@ -56,6 +56,8 @@ def _prefix_names(graph: onnx.GraphProto) -> None:
     for tensor in graph.initializer:
         tensor.name = PREFIX + tensor.name
     for node in graph.node:
+        node.ClearField("doc_string")  # exporters leave lines of the owner's source and its folders here
+        del node.metadata_props[:]
         for names in (node.input, node.output):
             names[:] = [PREFIX + name if name else "" for name in names]
         for inner in inner_graphs(node):

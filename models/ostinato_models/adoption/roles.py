@@ -6,19 +6,19 @@ states. Roles are found by name and shape; what a person says comes first.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ostinato_models.adoption.dynamic_sizes import dynamic_export
 from ostinato_models.adoption.errors import AdoptionError
 from ostinato_models.adoption.onnx_file import Port
+from ostinato_models.adoption.pairing import pair_by_name, pair_by_shape
+from ostinato_models.adoption.vocabulary import width_hint
 
 _INTEGERS = ("int64", "int32")
-_FILLER = frozenset(
-    {"next", "new", "out", "output", "in", "input", "prev", "previous", "last", "final", "n", "t", "state"}
-)
-"""Parts of a name that say "before" or "after": ``h_in`` becomes ``h_out``, ``h0`` becomes ``hn``."""
+_FIXED = ("is fixed at", "axis of variable size")
+"""What the problems say that a size left open at the export would solve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,13 @@ class Roles:
 
 
 def find_roles(
-    path: Path, inputs: Sequence[Port], outputs: Sequence[Port], vocabulary: int, named: NamedRoles
+    path: Path,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    vocabulary: int,
+    named: NamedRoles,
+    *,
+    dynamo: bool = False,
 ) -> Roles:
     """Tell the tensors apart.
 
@@ -86,6 +92,7 @@ def find_roles(
         outputs: what it gives.
         vocabulary: tokens in the vocabulary.
         named: what a person said.
+        dynamo: whether torch's newer exporter wrote the file, for the remedy.
 
     Raises:
         AdoptionError: a name is not there, a role is open, or a tensor's type or shape does not fit its role.
@@ -103,22 +110,24 @@ def find_roles(
         raise AdoptionError(
             path,
             [
-                f"takes {_list(inputs)} and no state, so it cannot be stepped: "
-                "export a forward(tokens, h, c) that takes the state and gives the new one"
+                f"takes {_list(inputs)} and no state, so it cannot be stepped: export a forward(tokens, h, c) that "
+                "takes the state and gives the new one; an exporter leaves out a state that the network does not use"
             ],
         )
-    pairs = dict(named.states)
-    open_inputs = [port for port in states if port.name not in pairs]
-    free = [port for port in outputs if port.name not in pairs.values()]
-    pairs |= _pairs_by_name(open_inputs, [port for port in free if port.name != named.logits])
+    candidates = [port for port in outputs if port.name != named.logits]
+    pairs = pair_by_name(states, candidates, named.states)
     logits = given[named.logits] if named.logits is not None else _logits(path, outputs, pairs, vocabulary)
+    pairs = pair_by_shape(states, [port for port in outputs if port is not logits], pairs)
     pairs |= _pairs_in_order(path, states, outputs, pairs, logits)
     problems: list[str] = []
     roles = [_state(taken[name], given[pairs[name]], problems) for name in (port.name for port in states)]
     time_axis = 0 if named.time_first or _time_first(token, states) else 1
     problems += [*_token_problems(token, time_axis), *_logits_problems(logits, vocabulary, time_axis)]
     if problems:
-        raise AdoptionError(path, problems)
+        fixed = any(mark in problem for problem in problems for mark in _FIXED)
+        before, after = states, [given[pairs[port.name]] for port in states]
+        remedy = dynamic_export(path, (token, *before), (logits, *after), time_axis, dynamo=dynamo) if fixed else ""
+        raise AdoptionError(path, problems, remedy)
     return Roles(token, tuple(role for role in roles if role is not None), logits, time_axis)
 
 
@@ -148,33 +157,10 @@ def _logits(path: Path, outputs: Sequence[Port], pairs: Mapping[str, str], vocab
     raise AdoptionError(path, [f"which of {_list(free) or 'no outputs'} are the logits? --logits NAME tells"])
 
 
-def _pairs_by_name(inputs: Sequence[Port], outputs: Sequence[Port]) -> dict[str, str]:
-    """Inputs and the outputs of the same name but for what says before and after; none where a name fits twice."""
-    before = {port.name: _stem(port.name, "0") for port in inputs}
-    after = {port.name: _stem(port.name, "1") for port in outputs}
-    pairs = {}
-    for port in inputs:
-        stem = before[port.name]
-        same = [other for other in outputs if after[other.name] == stem]
-        twins = [other for other in inputs if before[other.name] == stem]
-        if stem and len(same) == len(twins) == 1:
-            pairs[port.name] = same[0].name
-    return pairs
-
-
-def _stem(name: str, time: str) -> tuple[str, ...]:
-    """The parts of a name that say which state it is; `time` is the number that says when: ``h0`` becomes ``h1``."""
-    parts = re.findall(r"[a-z]+|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    kept = [part for part in parts if part not in _FILLER]
-    if len(parts) == len(kept) == 2 and kept[1] == time:
-        kept = kept[:1]
-    return tuple(part.removesuffix("n") if len(part) == 2 else part for part in kept)
-
-
 def _pairs_in_order(
     path: Path, states: Sequence[Port], outputs: Sequence[Port], pairs: Mapping[str, str], logits: Port
 ) -> dict[str, str]:
-    """What names left open, in the order in which torch's modules take and give states."""
+    """What names and shapes left open, in the order in which torch's modules take and give states."""
     waiting = [port for port in states if port.name not in pairs]
     free = [port for port in outputs if port.name not in pairs.values() and port is not logits]
     if len(waiting) != len(free):
@@ -189,11 +175,15 @@ def _pairs_in_order(
 
 
 def _state(taken: Port, given: Port, problems: list[str]) -> StateRole | None:
-    problems += [f"state {port}: expected float32" for port in (taken, given) if port.data_type != "float32"]
+    problems += [
+        f"state {port}: expected float32; call model.float() before the export"
+        for port in (taken, given)
+        if port.data_type != "float32"
+    ]
     if len(taken.dynamic) != 1:
         problems.append(
-            f"state {taken}: expected one axis of variable size, the batch, as in [2, batch, 512]; "
-            f"dynamic_axes={{'{taken.name}': {{1: 'batch'}}}} makes it so"
+            f"state {taken}: expected one axis of variable size, the batch, as in [2, batch, 512], "
+            f"found {len(taken.dynamic)}"
         )
         return None
     axis = taken.dynamic[0]
@@ -225,10 +215,7 @@ def _token_problems(token: Port, time_axis: int) -> list[str]:
         return [f"input {token}: expected [batch, time] or [batch]"]
     batch_axis = 1 - time_axis if len(token.shape) == 2 else 0
     if batch_axis not in token.dynamic:
-        return [
-            f"input {token}: its batch is fixed at {token.shape[batch_axis]}; "
-            f"dynamic_axes={{'{token.name}': {{{batch_axis}: 'batch', {time_axis}: 'time'}}}} makes it variable"
-        ]
+        return [f"input {token}: its batch is fixed at {token.shape[batch_axis]}; declare axis {batch_axis} dynamic"]
     if len(token.shape) == 2 and token.shape[time_axis] != 1 and time_axis not in token.dynamic:
         return [f"input {token}: its time is fixed at {token.shape[time_axis]}; it must be 1 or variable"]
     return []
@@ -242,7 +229,10 @@ def _logits_problems(logits: Port, vocabulary: int, time_axis: int) -> list[str]
     problems = []
     width = logits.shape[-1]
     if isinstance(width, int) and width != vocabulary:
-        problems.append(f"logits {logits}: a score for each of {width} tokens, but the vocabulary has {vocabulary}")
+        problems.append(
+            f"logits {logits}: a score for each of {width} tokens, but the vocabulary has {vocabulary}; "
+            + width_hint(width, vocabulary)
+        )
     axis = 1 - time_axis if len(logits.shape) == 3 else 0
     if isinstance(logits.shape[axis], int):
         problems.append(f"logits {logits}: the batch is fixed at {logits.shape[axis]}; declare axis {axis} dynamic")

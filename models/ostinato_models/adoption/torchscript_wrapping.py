@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato_models.adoption.roles import Roles
+from ostinato_models.adoption.torchscript_file import TorchScriptFile, nested
+from ostinato_models.adoption.torchscript_structure import flatten
 from ostinato_models.adoption.vocabulary import AdoptedVocabulary
 from ostinato_models.adoption.wrapping import prefill_signature, step_signature_around
 from ostinato_models.export import torch_sampling
@@ -18,16 +20,17 @@ from ostinato_models.export.torchscript import script, trace
 class PlainPrefill(nn.Module):
     """A plain module reading a prompt: tokens, states batch first."""
 
-    def __init__(self, module: torch.jit.ScriptModule, roles: Roles) -> None:
+    def __init__(self, file: TorchScriptFile, roles: Roles) -> None:
         super().__init__()
-        self.module = module
+        self.module = file.module
+        self.nests = file.nests
         self.time_axis = roles.time_axis
         self.axes = [role.batch_axis for role in roles.states]
 
     def read(self, tokens: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Logits as the module gives them, and the new states, batch first."""
         given = [state.movedim(0, axis).contiguous() for state, axis in zip(states, self.axes, strict=True)]
-        logits, *following = self.module(tokens, *given)
+        logits, *following = flatten(self.module(tokens, *nested(self.nests, given)))
         return logits, [state.movedim(axis, 0) for state, axis in zip(following, self.axes, strict=True)]
 
     def forward(self, tokens: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
@@ -38,10 +41,8 @@ class PlainPrefill(nn.Module):
 class PlainStep(PlainPrefill):
     """One step of a plain module: token, states batch first, temperature, top_k, top_p, uniform."""
 
-    def __init__(
-        self, module: torch.jit.ScriptModule, roles: Roles, vocabulary: AdoptedVocabulary, alternatives: int
-    ) -> None:
-        super().__init__(module, roles)
+    def __init__(self, file: TorchScriptFile, roles: Roles, vocabulary: AdoptedVocabulary, alternatives: int) -> None:
+        super().__init__(file, roles)
         self.alternatives = alternatives
         self.register_buffer("choices", torch.tensor(vocabulary.choices))
         self._rank = script(torch_sampling.rank)
@@ -66,15 +67,15 @@ class PlainStep(PlainPrefill):
 
 
 def module_step_around(
-    module: torch.jit.ScriptModule, roles: Roles, vocabulary: AdoptedVocabulary
+    file: TorchScriptFile, roles: Roles, vocabulary: AdoptedVocabulary
 ) -> tuple[torch.jit.ScriptModule, Signature]:
     """Make a step of a plain module, and tell what it takes and gives."""
     signature = step_signature_around(roles, vocabulary)
     alternatives = signature.outputs[2].shape[1]
-    return trace(PlainStep(module, roles, vocabulary, alternatives), signature.inputs), signature
+    return trace(PlainStep(file, roles, vocabulary, alternatives), signature.inputs), signature
 
 
-def module_prefill_around(module: torch.jit.ScriptModule, roles: Roles) -> tuple[torch.jit.ScriptModule, Signature]:
+def module_prefill_around(file: TorchScriptFile, roles: Roles) -> tuple[torch.jit.ScriptModule, Signature]:
     """Make a module that reads a prompt in one call, and tell what it takes and gives."""
     signature = prefill_signature(roles)
-    return trace(PlainPrefill(module, roles), signature.inputs), signature
+    return trace(PlainPrefill(file, roles), signature.inputs), signature

@@ -27,6 +27,10 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
 }
 """What reserved tokens are called, most usual first."""
 
+_UNUSED = re.compile(r"[<\[]unused[ _]?[0-9]+[>\]]")
+"""Tokens that stand for an id without a meaning, in BERT's vocabularies among others."""
+
+_MANY = 5
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
@@ -58,6 +62,19 @@ class AdoptedVocabulary:
     def choices(self) -> tuple[int, ...]:
         """The ids that can be generated."""
         return tuple(index for index in range(self.facts.vocabulary_size) if index not in self.reserved)
+
+
+def width_hint(width: int, vocabulary: int) -> str:
+    """What to do where logits of a width score more or fewer tokens than a vocabulary has."""
+    if width < vocabulary:
+        return (
+            f"leave out the {vocabulary - width} tokens that the model was not trained with, "
+            "or give the vocabulary of its training"
+        )
+    return (
+        f"{width - vocabulary} ids are missing: where the model's ids start at 1, put its padding first, as "
+        f'"<pad>": 0; where its last layer was widened, add <unused{vocabulary}> and so on at the end'
+    )
 
 
 def read_tokenizer(path: Path, given: ReservedTokens) -> AdoptedVocabulary:
@@ -94,8 +111,10 @@ def read_characters(path: Path, given: ReservedTokens) -> AdoptedVocabulary:
     allowed = {name for names in _USUAL.values() for name in names}
     allowed |= {name for name in (given.unknown, given.start, given.end, given.padding) if name is not None}
     for entry in listed:
-        if (len(entry) != 1 and entry not in allowed) or "\ud800" <= entry <= "\udfff":
-            raise AdoptionError(path, [f"{entry!r} is neither one character nor a reserved token such as <unk>"])
+        known = len(entry) == 1 or entry in allowed or _UNUSED.fullmatch(entry)
+        if not known or "\ud800" <= entry <= "\udfff":
+            problem = f"{entry!r} is neither one character nor a reserved token such as <unk>"
+            raise AdoptionError(path, [f"{problem}; words and subwords need a tokenizer.json, given by --tokenizer"])
     unknown = _find(path, "unknown", given.unknown, listed)
     vocabulary = {entry: index for index, entry in enumerate(listed)}
     return _adopted(path, character_tokenizer(vocabulary, unknown), given)
@@ -103,6 +122,8 @@ def read_characters(path: Path, given: ReservedTokens) -> AdoptedVocabulary:
 
 def _from_lines(path: Path, text: str) -> list[str]:
     lines = text.removesuffix("\n").split("\n")
+    if len(lines[0].rstrip("\r")) > 1:
+        lines[0] = lines[0].removeprefix("\ufeff")  # a byte order mark, which some editors write
     listed: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         line = line.removesuffix("\r")
@@ -121,14 +142,17 @@ def _unescaped(letter: str | None, code: str) -> str:
 
 def _from_json(path: Path, text: str) -> list[str]:
     try:
-        content = json.loads(text)
+        content = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise AdoptionError(path, [f"is no JSON: {error}"]) from error
     if isinstance(content, list):
         content = {entry: index for index, entry in enumerate(content)} if _distinct_texts(content) else None
     if not isinstance(content, dict) or not all(type(index) is int for index in content.values()):
-        raise AdoptionError(path, ["must be a list of different characters, or an object of characters and ids"])
-    _check_ids(path, list(content.values()))
+        problem = "must be a list of different characters, or an object of characters and ids"
+        if isinstance(content, dict) and content and all(key.isdecimal() for key in content):
+            problem += ', as {"a": 0}; this has ids as keys: exchange keys and values'
+        raise AdoptionError(path, [problem])
+    _check_ids(path, content)
     return sorted(content, key=lambda entry: int(content[entry]))
 
 
@@ -136,19 +160,44 @@ def _distinct_texts(content: list[object]) -> bool:
     return all(isinstance(entry, str) for entry in content) and len(set(content)) == len(content)
 
 
-def _check_ids(path: Path, ids: Sequence[int]) -> None:
-    if sorted(ids) != list(range(len(ids))):
-        missing = sorted(set(range(len(ids))) - set(ids))
+def _check_ids(path: Path, vocabulary: Mapping[str, int]) -> None:
+    """Ids must be 0, 1 and so on, each once."""
+    count = len(vocabulary)
+    holders: dict[int, str] = {}
+    for entry, index in vocabulary.items():
+        if index in holders:
+            raise AdoptionError(path, [f"id {index} is that of {holders[index]!r} and of {entry!r}; give each its own"])
+        holders[index] = entry
+    if set(holders) == set(range(count)):
+        return
+    least, most = min(holders), max(holders)
+    problem = f"the ids of {count} tokens must be 0 to {count - 1}"
+    if (least, most) == (1, count):
         raise AdoptionError(
-            path, [f"the ids of {len(ids)} tokens must be 0 to {len(ids) - 1}; {missing[0]} is missing"]
+            path,
+            [
+                f"{problem}; these are 1 to {count}: if the model's logits are {count + 1} wide, id 0 is its padding: "
+                f'add "<pad>": 0; if they are {count} wide, subtract 1 from every id'
+            ],
         )
+    if least < 0:
+        raise AdoptionError(path, [f"{problem}; {holders[least]!r} has {least}"])
+    missing = sorted(set(range(most)) - set(holders))
+    shown = ", ".join(map(str, missing[:_MANY])) + (f" and {len(missing) - _MANY} more" if missing[_MANY:] else "")
+    raise AdoptionError(
+        path,
+        [
+            f"{problem}; {shown} {'is' if len(missing) == 1 else 'are'} missing, the largest is {most}: "
+            f'add what they stand for, or "<unused{missing[0]}>": {missing[0]} and so on, which are never generated'
+        ],
+    )
 
 
 def _adopted(path: Path, tokenizer: Tokenizer, given: ReservedTokens) -> AdoptedVocabulary:
     vocabulary: Mapping[str, int] = tokenizer.get_vocab(with_added_tokens=True)
     if len(vocabulary) < 2:
         raise AdoptionError(path, [f"has {len(vocabulary)} tokens; at least 2 are needed"])
-    _check_ids(path, list(vocabulary.values()))
+    _check_ids(path, vocabulary)
     described = json.loads(tokenizer.to_str())
     unknown = _find(path, "unknown", given.unknown or _declared_unknown(described["model"], vocabulary), vocabulary)
     start, end, padding = (_find(path, role, getattr(given, role), vocabulary) for role in ("start", "end", "padding"))
@@ -156,9 +205,13 @@ def _adopted(path: Path, tokenizer: Tokenizer, given: ReservedTokens) -> Adopted
         name: None if token is None else vocabulary[token]
         for name, token in (("unknown", unknown), ("start", start), ("end", end), ("padding", padding))
     }
-    never = {ids["unknown"], ids["start"], ids["padding"]} - {ids["end"], None}
+    unused = {token for token in vocabulary if _UNUSED.fullmatch(token)}
+    never = {ids["unknown"], ids["start"], ids["padding"], *(vocabulary[token] for token in unused)} - {
+        ids["end"],
+        None,
+    }
     facts = TokenizerFacts(
-        kind=_kind(described["model"], vocabulary, {unknown, start, end, padding}),
+        kind=_kind(described["model"], vocabulary, {unknown, start, end, padding, *unused}),
         vocabulary_size=len(vocabulary),
         unknown_id=ids["unknown"],
         start_id=ids["start"] if given.start is not None else None,

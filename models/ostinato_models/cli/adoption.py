@@ -47,7 +47,7 @@ def _shape(value: str) -> tuple[int | str, ...]:
 _OPTIONS = (
     click.option("--from-onnx", type=_FILE, help="An ONNX file of a model trained elsewhere, instead of RUN_DIR."),
     click.option(
-        "--from-torchscript", type=_FILE, help="Or a TorchScript file, forward(tokens, h, c) -> logits, h, c."
+        "--from-torchscript", type=_FILE, help="Or a TorchScript file, forward(tokens, (h, c)) -> logits, (h, c)."
     ),
     click.option("--tokenizer", type=_FILE, help="Its tokenizer, in Hugging Face's format."),
     click.option("--vocabulary", type=_FILE, help="Or its characters: one a line, or a .json list or object of ids."),

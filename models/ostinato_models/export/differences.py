@@ -44,9 +44,15 @@ MEANINGS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Differences:
-    """Collects differences by file and quantity."""
+    """Collects differences by file and quantity.
+
+    Attributes:
+        artifact: what the files are.
+        allowed: by quantity; None for what is usual for the artifact.
+    """
 
     artifact: Artifact
+    allowed: Mapping[str, float] | None = None
     largest: dict[tuple[str, str], float] = field(default_factory=dict)
     cases: dict[tuple[str, str], int] = field(default_factory=dict)
     shares: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -71,7 +77,7 @@ class Differences:
         Raises:
             ParityError: a difference is over its tolerance.
         """
-        allowed = QUANTIZED if self.artifact == "onnx-int8" else EXACT
+        allowed = self.allowed or (QUANTIZED if self.artifact == "onnx-int8" else EXACT)
         for (file, quantity), difference in self.largest.items():
             if not difference <= allowed[quantity]:
                 raise ParityError(file, MEANINGS[quantity], difference, allowed[quantity])

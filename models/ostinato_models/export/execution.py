@@ -57,12 +57,14 @@ def open_onnx(model: Path | bytes, signature: Signature, threads: int = 1) -> Gr
     return open_outputs(model, [tensor.name for tensor in signature.outputs], threads)
 
 
-def open_outputs(model: Path | bytes, names: Sequence[str], threads: int = 1) -> GraphRun:
-    """Open an ONNX file, or the bytes of one, for some of its outputs."""
+def open_outputs(model: Path | bytes, names: Sequence[str], threads: int = 1, *, optimize: bool = True) -> GraphRun:
+    """Open an ONNX file, or the bytes of one, for some of its outputs; without `optimize` the graph runs as it is."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # an error is raised; nobody needs it printed as well
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

@@ -101,10 +101,17 @@ def test_models_that_would_not_serve_right_are_refused(tmp_path: Path, plain: Pl
 
 def test_vocabulary_of_another_size_is_refused_with_both_sizes(tmp_path: Path) -> None:
     few = letters(tmp_path, ["a", "b", "c"])
-    with pytest.raises(AdoptionError, match="a score for each of 11 tokens, but the vocabulary has 3"):
+    problem = 'a score for each of 11 tokens, but the vocabulary has 3; 8 ids are missing: .*"<pad>": 0; .*<unused3>'
+    with pytest.raises(AdoptionError, match=problem):
         adopt_onnx(Plain().save(tmp_path), few, NamedRoles())
     with pytest.raises(AdoptionError, match=r"expected scores of 3 tokens, .*; for 5 rows it gave \[5, 11\]"):
         adopt_onnx(Plain(shapes={"logits": ("batch", "time", "size")}).save(tmp_path), few, NamedRoles())
+
+
+def test_vocabulary_that_is_larger_than_the_logits_is_refused_with_a_hint(tmp_path: Path) -> None:
+    many = letters(tmp_path, [*LETTERS, "x"])
+    with pytest.raises(AdoptionError, match="leave out the 1 tokens that the model was not trained with"):
+        adopt_onnx(Plain().save(tmp_path), many, NamedRoles())
 
 
 def test_bundle_opens_and_its_card_tells_what_was_found(tmp_path: Path) -> None:

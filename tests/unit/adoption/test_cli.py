@@ -70,11 +70,13 @@ def test_options_of_adopted_models_are_not_for_trainings(tmp_path: Path) -> None
     assert "--vocabulary is for --from-onnx and --from-torchscript only" in result.stderr
 
 
-def test_model_that_does_not_fit_exits_with_1_one_line_and_no_bundle(tmp_path: Path) -> None:
+def test_model_that_does_not_fit_exits_with_1_the_code_that_mends_it_and_no_bundle(tmp_path: Path) -> None:
     result = run(*files(tmp_path, Plain(shapes={"tokens": (1, 1)})), "--name", "mine")
     assert result.exit_code == 1
     assert result.stderr.startswith(
         f"Error: {tmp_path / 'plain.onnx'}: input tokens (int64 [1, 1]): its batch is fixed"
     )
-    assert result.stderr.count("\n") == 1
+    line, _, remedy = result.stderr.partition("\n\n")
+    assert "\n" not in line
+    assert "        dynamic_axes={\n            'tokens': {0: 'batch', 1: 'time'},\n" in remedy
     assert not (tmp_path / "out").exists()

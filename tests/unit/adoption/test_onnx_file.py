@@ -21,14 +21,6 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         read_onnx(tmp_path / "nowhere.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"\x80\x02}q\x00.", b"not a model at all"])
-def test_file_of_another_kind_is_no_onnx(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "other.onnx"
-    path.write_bytes(content)
-    with pytest.raises(AdoptionError, match="is no ONNX model"):
-        read_onnx(path)
-
-
 def test_old_operators_are_refused_with_the_version_that_is_needed(tmp_path: Path) -> None:
     with pytest.raises(AdoptionError, match=r"uses opset 11; at least 13 is needed: .*opset_version=17"):
         read_onnx(Plain(opset=11).save(tmp_path))

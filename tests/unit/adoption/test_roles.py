@@ -32,6 +32,11 @@ def pairs(roles: Roles) -> dict[str, str]:
         (("hidden", "cell"), ("next_hidden", "next_cell")),
         (("hiddenState", "cellState"), ("newHiddenState", "newCellState")),
         (("h0", "h1"), ("h0_out", "h1_out")),
+        (("h0", "c0"), ("next_h0", "next_c0")),
+        (("h_0", "c_0"), ("hn", "cn")),
+        (("h0", "c0"), ("hidden", "cell")),
+        (("initial_h", "initial_c"), ("y_h", "y_c")),
+        (("hx", "cx"), ("h_final", "c_final")),
     ],
 )
 def test_states_are_paired_by_name_in_whatever_order_they_come(before: tuple[str, str], after: tuple[str, str]) -> None:
@@ -44,6 +49,19 @@ def test_states_are_paired_by_name_in_whatever_order_they_come(before: tuple[str
 
 def test_names_that_do_not_tell_are_paired_in_order() -> None:
     assert pairs(found([TOKENS, state("a"), state("b")], [LOGITS, state("30"), state("31")])) == {"a": "30", "b": "31"}
+
+
+def test_names_that_do_not_tell_are_paired_by_shape_before_order() -> None:
+    inputs = [TOKENS, state("a", 1, "batch", 5), state("b", 2, "batch", 8)]
+    roles = found(inputs, [state("30", 2, "batch", 8), LOGITS, state("31", 1, "batch", 5)])
+    assert pairs(roles) == {"a": "31", "b": "30"}
+
+
+def test_order_of_keras_is_understood() -> None:
+    dense = Port("dense", "float32", ("batch", "time", 50))
+    roles = found([state("state_h"), state("state_c"), TOKENS], [state("lstm_c"), state("lstm_h"), dense])
+    assert pairs(roles) == {"state_h": "lstm_h", "state_c": "lstm_c"}
+    assert roles.logits is dense
 
 
 def test_what_a_person_says_comes_first() -> None:
@@ -130,3 +148,25 @@ def test_all_that_does_not_fit_is_said_at_once() -> None:
             [Port("logits", "float32", (1, 1, 49)), state("hn", 2, 1, 8)],
         )
     assert len(refused.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("dynamo", "option", "other"),
+    [
+        (False, "'h': {1: 'batch'},", "dynamic_shapes"),
+        (True, "dynamic_shapes=({0: batch, 1: time}, {1: batch}),", "dynamic_axes"),
+    ],
+)
+def test_fixed_sizes_are_refused_with_the_option_of_the_exporter_that_wrote_the_file(
+    dynamo: bool, option: str, other: str
+) -> None:
+    inputs = [Port("tokens", "int64", (1, 1)), state("h", 2, 1, 8)]
+    outputs = [Port("logits", "float32", (1, 1, 50)), state("hn", 2, 1, 8)]
+    with pytest.raises(AdoptionError) as refused:
+        find_roles(Path("lm.onnx"), inputs, outputs, 50, NamedRoles(), dynamo=dynamo)
+    remedy = refused.value.remedy
+    assert option in remedy
+    assert f"dynamo={dynamo}" in remedy
+    assert "input_names=['tokens', 'h']" in remedy
+    assert other not in remedy
+    compile(remedy, "remedy", "exec")

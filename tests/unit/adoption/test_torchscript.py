@@ -13,7 +13,8 @@ from ostinato_bundle import open_bundle
 from ostinato_models.adoption.adopt import Adopted, adopt_torchscript
 from ostinato_models.adoption.bundle import Statement, write_adopted
 from ostinato_models.adoption.errors import AdoptionError
-from ostinato_models.adoption.torchscript_file import Shape, read_torchscript
+from ostinato_models.adoption.torchscript_file import read_torchscript
+from ostinato_models.adoption.torchscript_structure import Shape
 from ostinato_models.adoption.vocabulary import AdoptedVocabulary, ReservedTokens, read_characters
 from ostinato_models.export.writer import Target
 
@@ -33,7 +34,7 @@ class Lstm(nn.Module):
 
 
 class Leaky(nn.Module):
-    """A running mean by hand, without a recurrent layer of torch; rows see each other where `leak` is set."""
+    """A running mean of the last tokens of calls, without torch's layers; rows see each other where `leak` is set."""
 
     def __init__(self, leak: bool) -> None:
         super().__init__()
@@ -41,14 +42,9 @@ class Leaky(nn.Module):
         self.leak = leak
 
     def forward(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        memory = 0.5 * memory + self.embedding(tokens).mean(dim=1)
+        memory = 0.5 * memory + self.embedding(tokens[:, -1])
         logits = memory - memory.mean(dim=0) if self.leak else memory
         return logits, memory
-
-
-class Nested(nn.Module):
-    def forward(self, tokens: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        return tokens + state[0], state[1]
 
 
 class Alone(Leaky):
@@ -110,8 +106,7 @@ def test_other_states_are_told_by_their_shapes(tmp_path: Path) -> None:
         (Lstm(), [(2, "batch", 8)], r"has 2 states \(h, c\), but 1 shapes are given"),
         # Which output tells depends on the tokens that the random weights draw.
         (Leaky(leak=True), [("batch", 11)], "rows see each other: output (logprob|top_logprobs) of the same row"),
-        (Nested(), [], r"expected forward\(tokens, h, c\) .* found \(tokens: Tensor, state: Tuple\[Tensor, Tensor\]\)"),
-        (Alone(leak=False), [("batch", 11)], "expected a tuple of tensors, logits and memory"),
+        (Alone(leak=False), [("batch", 11)], r"expected 2 results, logits and memory, found 1 of shapes \[5, 11\]"),
     ],
 )
 def test_modules_that_do_not_fit_are_refused(
@@ -123,7 +118,7 @@ def test_modules_that_do_not_fit_are_refused(
 
 def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.pt").write_bytes(b"something else")
-    with pytest.raises(AdoptionError, match="is no TorchScript module"):
+    with pytest.raises(AdoptionError, match="is not a TorchScript module: it is a text"):
         read_torchscript(tmp_path / "other.pt", [])
     with pytest.raises(AdoptionError, match="there is no such file"):
         read_torchscript(tmp_path / "none.pt", [])

@@ -71,13 +71,37 @@ def test_reserved_tokens_may_have_other_names(tmp_path: Path) -> None:
         ("v.json", '["a", "a"]', "must be a list of different characters"),
         ("v.json", '["a", 1]', "must be a list of different characters"),
         ("v.json", '{"a": "0"}', "must be a list of different characters"),
-        ("v.json", '{"a": 0, "b": 2}', "the ids of 2 tokens must be 0 to 1; 1 is missing"),
+        ("v.json", '{"a": 0, "b": 2}', 'must be 0 to 1; 1 is missing, the largest is 2: .*"<unused1>": 1'),
+        ("v.json", '{"a": 0, "b": 3, "c": 5}', "must be 0 to 2; 1, 2, 4 are missing, the largest is 5"),
+        ("v.json", '{"a": 0, "b": 90}', "; 1, 2, 3, 4, 5 and 84 more are missing, the largest is 90"),
+        (
+            "v.json",
+            '{"a": 1, "b": 2}',
+            'these are 1 to 2: if the model\'s logits are 3 wide, .* add "<pad>": 0; if they are 2 wide, subtract 1',
+        ),
+        ("v.json", '{"a": 0, "b": 0}', "id 0 is that of 'a' and of 'b'"),
+        ("v.json", '{"a": 0, "b": -1}', "'b' has -1"),
+        ("v.json", '{"0": "a", "1": "b"}', "this has ids as keys: exchange keys and values"),
+        ("v.json", '{"the": 0, "cat": 1}', r"'the' is neither .*words and subwords need a tokenizer\.json"),
         ("v.json", '["a", "\\ud800"]', "is neither one character"),
     ],
 )
 def test_malformed_list_is_refused(tmp_path: Path, name: str, content: str, problem: str) -> None:
     with pytest.raises(AdoptionError, match=problem):
         characters(tmp_path, name, content)
+
+
+def test_ids_without_a_meaning_are_never_generated(tmp_path: Path) -> None:
+    vocabulary = characters(tmp_path, "v.json", '{"<pad>": 0, "a": 1, "<unused2>": 2, "[unused3]": 3, "b": 4}')
+    assert vocabulary.choices == (1, 4)
+    assert vocabulary.facts.kind == "character"
+
+
+@pytest.mark.parametrize(("name", "content"), [("v.txt", "\ufeffa\r\nb\r\n"), ("v.json", '\ufeff["a", "b"]')])
+def test_byte_order_mark_and_crlf_are_no_characters(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    assert encode(read_characters(path, NOTHING), "ab") == [0, 1]
 
 
 def test_missing_file_and_other_encodings_are_refused(tmp_path: Path) -> None:
