@@ -143,7 +143,7 @@ def test_stream_that_lacks_only_its_summary_is_resumed(server: RunningServer) ->
     [
         ("...", "has no letter and no digit, so nothing to translate"),
         ("\U0001f600 :)\n?!", "has no letter and no digit, so nothing to translate"),
-        ("A cat. " + "cat " * 300 + ".", "sentence 2 ('cat cat cat cat cat …') must have at most 64 tokens, not"),
+        ("A cat. " + "cat " * 300 + ".", "sentence 2 ('cat cat cat cat cat …') must have at most 96 tokens, not"),
         ("Hi. " * 257, "must have at most 256 sentences, not 257"),
         ("Hi. " * 2501, "must have at most 10000 characters, not 10004"),
     ],

@@ -59,7 +59,6 @@ _KNOWN: Mapping[str, DataSetFacts] = {
             "ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv --variant hurried",
             "ostinato evaluate sentiment --bundle DIR --data sst2/dev.tsv --words 2000",
             "ostinato evaluate sentiment --bundle DIR --pairs",
-            "ostinato evaluate sentiment --bundle DIR --data amazonReviewSnippets_GroundTruth.txt",
         ),
     ),
     "tatoeba-en-fr": DataSetFacts(

@@ -23,7 +23,7 @@ ALTERNATIVES = 16
 """Candidates that a step reports for each hypothesis: twice the widest beam, so that ended ones can be set aside."""
 
 MAX_TEXT_CHARACTERS = 10_000
-MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 64, 96
+MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 96, 192
 """Of a sentence."""
 
 TARGET_TOKENS_PER_SOURCE_TOKEN, TARGET_TOKENS_EXTRA = 2.0, 10
