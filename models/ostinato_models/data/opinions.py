@@ -146,20 +146,42 @@ ABOUT = (
     ("not bad, {s}", "not good, {s}"),
     ("{s} is not half bad", "{s} is not that good"),
 )
-OPENINGS = (
-    "",
-    "",
-    "",
-    "",
-    "",
-    "honestly, ",
-    "overall, ",
-    "in short, ",
-    "i think ",
-    "frankly, ",
-    "well, ",
-    "all in all, ",
+OPENINGS = ("", "honestly, ", "overall, ", "in short, ", "i think ", "frankly, ", "well, ", "all in all, ")
+BEFORE = _phrases(
+    """
+    i bought this for my {p} {t} and; we ordered it {t}; after {d} of use,; compared to my old one,; for the price,; i
+    use it every day at work,; as a {r}, i must say; when i opened the box,; my {p} got one {t}:; we stayed there for
+    {d} and; i have owned it for {d}; i read a lot about it before i bought it; having tried three others,; out of the
+    box,; this is my second one:; i went there with my {p} {t} and; i needed one for a trip,; it took {d} to arrive,;
+    like many {r}s, i wanted to try it:; as for the rest,; they sent it {t},; since the last update,; on the one hand it
+    is what i paid for, and; about me: i am a {r}; unlike my {p},; in the first {d}; i returned to it {t} and; my {p}
+    and i agree:; to be fair,; a word about the details:
+    """
 )
+AFTER = _phrases(
+    """
+    when i use it with my {r} friends; after {d}; even after {d}; since {t}; according to my {p}; for a {r} like me; on
+    a long drive; and i am a {r}; which my {p} said too; for what i paid; in the evening; at home and at work; with the
+    new version; and i have used it for {d}; as you can see in the photos; compared to the one that my {p} has; and that
+    is what counts; in this price range; and i have seen many of them; when you look closer; as far as i can tell; that
+    is all i can say; says my {p}; so much for that
+    """
+)
+PEOPLE = ("wife", "husband", "son", "daughter", "mother", "father", "boss", "sister", "brother", "friend", "neighbor")
+ROLES = (
+    "student",
+    "beginner",
+    "photographer",
+    "teacher",
+    "driver",
+    "runner",
+    "musician",
+    "traveler",
+    "programmer",
+    "nurse",
+)
+TIMES = ("last week", "two months ago", "last year", "yesterday", "in may", "a while ago", "for christmas", "on sale")
+DURATIONS = ("a week", "two days", "three months", "a year", "an hour", "ten minutes", "several weeks", "about a month")
 ENDINGS = (".", ".", ".", "!", "", "", " so far.", " in my opinion.", " for me.")
 TURNING = _phrases(
     """
@@ -221,10 +243,27 @@ def _opinion(source: random.Random) -> tuple[str, int]:
     elif chance < 0.35:
         other, _ = _clause(source, label)
         clause = f"{clause}{source.choice((' and ', '. ', ', and ', '! '))}{other}"
+    clause = _in_context(clause, source)
     if source.random() < 0.08:
         clause = f"{clause} {source.choice(GLAD if label == POSITIVE else SAD)}"
         return f"{source.choice(OPENINGS)}{clause}", label
     return f"{source.choice(OPENINGS)}{clause}{source.choice(ENDINGS)}", label
+
+
+def _in_context(clause: str, source: random.Random) -> str:
+    """Put what judges nothing before or behind an opinion, or leave it alone."""
+    chance = source.random()
+    if chance < 0.3:
+        clause = f"{source.choice(BEFORE)} {clause}"
+    elif chance < 0.5:
+        clause = f"{clause}{source.choice((' ', ', '))}{source.choice(AFTER)}"
+    elif chance < 0.6:
+        clause = f"{source.choice(BEFORE)} {clause} {source.choice(AFTER)}"
+    else:
+        return clause
+    return clause.format(
+        p=source.choice(PEOPLE), r=source.choice(ROLES), t=source.choice(TIMES), d=source.choice(DURATIONS)
+    )
 
 
 def _clause(source: random.Random, label: int | None = None) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ostinato_bundle import TokenizerFacts
+from ostinato_bundle.repetition import completes_repetition
 from ostinato_models.evaluation.batches import IntArray, batches_by_length
 from ostinato_models.evaluation.result import ProgressReport, no_report
 from ostinato_models.export.execution import Array, GraphRun
@@ -123,11 +124,15 @@ def _advance(beam: _Beam, tokens: Array, logprobs: Array, width: int, end_id: in
     scores = np.array([score for _, score in beam.live])[:, None] + logprobs[:count].astype(np.float64)
     live: list[tuple[list[int], float]] = []
     moves: list[tuple[int, int]] = []
-    for flat in np.argsort(-scores, axis=None, kind="stable")[: 2 * width]:
-        if len(live) == width:
+    considered = 0
+    for flat in np.argsort(-scores, axis=None, kind="stable"):
+        if len(live) == width or considered == 2 * width:
             break
         lane, candidate = divmod(int(flat), logprobs.shape[1])
         token, score = int(tokens[lane, candidate]), float(scores[lane, candidate])
+        if completes_repetition(beam.live[lane][0], token):
+            continue
+        considered += 1
         if token == end_id:
             beam.ended.append((beam.live[lane][0], score))
         else:

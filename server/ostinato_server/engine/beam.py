@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato_bundle.repetition import LONGEST, completes_repetition
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -33,6 +35,15 @@ class Hypothesis:
     length: int
     logprob: float
     ended: bool
+
+    def repeats(self, token: int) -> bool:
+        """Whether a token completes what it has just said."""
+        said: list[int] = []
+        link = self.last
+        while link is not None and len(said) < 2 * LONGEST:
+            said.append(link.token_id)
+            link = link.parent
+        return completes_repetition(said[::-1], token)
 
     def links(self) -> list[Link]:
         """Its tokens from the first to the last."""
@@ -88,14 +99,20 @@ class BeamSearch:
             What the lanes go on with; none when the search is over.
         """
         scores = np.array([-np.inf if h is None else h.logprob for h in self._live])[:, None] + top_logprobs
-        order = np.argsort(-scores, axis=None, kind="stable")[: 2 * self._width]
+        order = np.argsort(-scores, axis=None, kind="stable")
         live: list[tuple[Hypothesis, int, int]] = []
+        considered = 0
         for flat in order:
             lane, candidate = divmod(int(flat), top_tokens.shape[1])
             parent = self._live[lane]
-            if parent is None or len(live) == self._width:
+            if len(live) == self._width or considered == 2 * self._width:
+                break
+            if parent is None:
                 continue
             token = int(top_tokens[lane, candidate])
+            if parent.repeats(token):
+                continue
+            considered += 1
             row = None if attention is None else attention[lane].copy()
             link = Link(parent.last, token, float(top_logprobs[lane, candidate]), row)
             ended = token == self._end_id

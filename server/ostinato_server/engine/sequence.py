@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato_bundle.repetition import completes_repetition
 from ostinato_server.engine.beam import BeamSearch
 from ostinato_server.engine.request import (
     Alternative,
@@ -192,6 +193,8 @@ class SampledSequence(_Stream):
         self._end_id = -1 if end_id is None else end_id
         self._alternatives = 0
         self._attention = False
+        self._said: list[int] | None = None
+        """Tokens of a translation, which must not repeat them at once."""
         self.unread: list[int] = []
         """Prompt tokens still to be read in steps, last first."""
         self.after: Continuation | None = None
@@ -209,6 +212,7 @@ class SampledSequence(_Stream):
             self._alternatives = request.top_alternatives
         else:
             self._attention = request.include_attention
+            self._said = []
 
     @property
     def satisfied(self) -> FinishReason | None:
@@ -224,9 +228,13 @@ class SampledSequence(_Stream):
             return self.satisfied
         row = self.rows[0]
         self.before_run = None
-        self.steered = False
-        self.steady = not (self._alternatives or self._attention)
-        return self._take(results.tokens[row], results.logprobs[row], results.arrays)
+        token_id, logprob = results.tokens[row], results.logprobs[row]
+        if self._said is not None:
+            token_id, logprob = self._unrepeated(self._said, token_id, logprob, results.arrays)
+            self._said.append(token_id)
+        self.steered = token_id != results.tokens[row]
+        self.steady = self._said is None and not (self._alternatives or self._attention)
+        return self._take(token_id, logprob, results.arrays)
 
     def accept_run(self, tokens: Sequence[int], logprobs: Sequence[float]) -> FinishReason | None:
         """Takes what several steps drew."""
@@ -251,6 +259,16 @@ class SampledSequence(_Stream):
     def may_end_before(self, steps: int) -> bool:
         """Whether a run of so many steps may go beyond its end."""
         return self._text.may_stop or self._end_id >= 0 or self.left < steps
+
+    def _unrepeated(
+        self, said: list[int], token_id: int, logprob: float, arrays: Mapping[str, Array]
+    ) -> tuple[int, float]:
+        """The most probable token that repeats nothing, with its log-probability; the drawn one if all do."""
+        if not completes_repetition(said, token_id):
+            return token_id, logprob
+        row = self.rows[0]
+        candidates = zip(arrays["top_tokens"][row].tolist(), arrays["top_logprobs"][row].tolist(), strict=True)
+        return next((each for each in candidates if not completes_repetition(said, each[0])), (token_id, logprob))
 
     def _take(self, token_id: int, logprob: float, arrays: Mapping[str, Array] | None = None) -> FinishReason | None:
         self.score += logprob

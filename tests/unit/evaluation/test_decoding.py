@@ -97,3 +97,9 @@ def test_translation_does_not_depend_on_the_sentences_beside_it(
     alone = [translate(encoder, step, [row], facts, beam_size=beam_size, max_tokens=at_most(9))[0] for row in rows]
     assert together == alone
     assert len({tuple(ids) for ids in together}) > 1
+
+
+@pytest.mark.parametrize("beam_size", [1, 2])
+def test_token_that_completes_a_repetition_is_passed_over(beam_size: int) -> None:
+    endless = chain({2: {4: 1.0}, 4: {4: 0.9, 5: 0.1}, 5: {3: 1.0}})
+    assert translate(encoder, endless, [[9]], FACTS, beam_size=beam_size, max_tokens=at_most(20)) == [[4] * 5 + [5]]

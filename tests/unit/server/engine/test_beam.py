@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostinato_bundle.repetition import completes_repetition
 from ostinato_server.engine.beam import BeamSearch
 
 END = 0
@@ -89,3 +90,16 @@ def test_attention_rows_follow_the_hypothesis_they_belong_to() -> None:
         [1.0, 0.0],
         pytest.approx([0.4, 0.6]),
     ]
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_token_that_completes_a_repetition_is_passed_over(width: int) -> None:
+    beam = BeamSearch(width, END, 12, 0.0)
+    # The same ranking after every prefix: 1, and far behind it others.
+    tokens = np.tile(np.array([1, 2, 3, 4, 5, 6], np.int64), (width, 1))
+    logprobs = np.tile(np.array([-0.1, -4.0, -6.0, -7.0, -8.0, -9.0], np.float32), (width, 1))
+    while beam.advance(tokens, logprobs, None) is not None:
+        pass
+    best = [link.token_id for link in beam.best().links()]
+    assert best[:6] == [1, 1, 1, 1, 1, 2]
+    assert not any(completes_repetition(best[:place], token) for place, token in enumerate(best))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 from tests.unit.server.engine.rig import digits
 
@@ -17,7 +18,7 @@ from ostinato_server.engine.request import (
     SamplingParameters,
     TranslationRequest,
 )
-from ostinato_server.engine.sequence import BeamSequence, SampledSequence
+from ostinato_server.engine.sequence import BeamSequence, SampledSequence, StepResults
 from ostinato_server.engine.stream import DecodeClient, OpenStream
 from ostinato_server.errors import Draining, EngineFault, Overloaded
 
@@ -193,3 +194,20 @@ async def test_a_request_that_was_given_up_was_never_done() -> None:
     async with rig.open(observer):
         submitted(rig).admitted_at = 11.0
     assert observer.told == [Milestones(arrived=10.0, admitted=11.0)]
+
+
+def test_greedy_translation_passes_over_a_token_that_completes_a_repetition() -> None:
+    request = TranslationRequest(
+        source=(4,), beam_size=1, length_penalty=0.6, max_tokens=20, include_attention=False, deadline=99.0
+    )
+    sequence = SampledSequence(1, request, 0.0, digits(), 2)
+    sequence.rows, sequence.next_tokens = [0], [1]
+    given = []
+    for drawn in (7, 8, 9, 7, 8, 9, 5):
+        arrays = {"top_tokens": np.array([[drawn, 6]]), "top_logprobs": np.array([[-0.5, -2.0]], np.float32)}
+        assert sequence.accept(StepResults([drawn], [-0.5], arrays, [])) is None
+        given.append(sequence.next_tokens[0])
+        assert not sequence.steady  # it is looked at after every step
+        assert sequence.steered is (given[-1] != drawn)
+    assert given == [7, 8, 9, 7, 8, 6, 5]
+    assert sequence.score == pytest.approx(6 * -0.5 - 2.0)
