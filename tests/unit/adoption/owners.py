@@ -212,9 +212,9 @@ def save_script(folder: Path, module: nn.Module, example: tuple[object, ...] | N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         compiled = (
-            torch.jit.script(module.eval())  # type: ignore[no-untyped-call]
+            torch.jit.script(module.eval())
             if example is None
-            else torch.jit.trace(module.eval(), example, check_trace=False, strict=False)
+            else torch.jit.trace(module.eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
         )
         compiled.save(str(path))
     return path
