@@ -26,7 +26,7 @@ from ostinato_models.adoption.trial import BATCHES, ROUNDING, try_prefill, try_s
 from ostinato_models.adoption.vocabulary import AdoptedVocabulary
 from ostinato_models.adoption.wrapping import prefill_around, step_around
 from ostinato_models.export.differences import MEANINGS, Differences
-from ostinato_models.export.execution import Array, Arrays, GraphRun, open_outputs, run_module
+from ostinato_models.export.execution import Array, Arrays, GraphRun, one_thread, open_outputs, run_module
 from ostinato_models.export.signatures import Signature
 
 IN_ONE_CALL = "in one call"
@@ -128,9 +128,10 @@ def adopt_torchscript(file: TorchScriptFile, vocabulary: AdoptedVocabulary, *, t
         facts["precision"] = f"{str(file.dtype).removeprefix('torch.')} weights, computed in float32"
         owners = replace(plain, run=file.run_owners, limit=file.limit)
     size = vocabulary.facts.vocabulary_size
-    check_plain(plain, size)
-    step, prefill = module_step_around(file, roles, vocabulary), module_prefill_around(file, roles)
-    return _tried(file.path, "torchscript", facts, vocabulary, (owners, plain), step, prefill)
+    with one_thread():
+        check_plain(plain, size)
+        step, prefill = module_step_around(file, roles, vocabulary), module_prefill_around(file, roles)
+        return _tried(file.path, "torchscript", facts, vocabulary, (owners, plain), step, prefill)
 
 
 def _tried(
