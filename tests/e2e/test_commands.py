@@ -130,7 +130,6 @@ def test_models_are_listed_by_their_shipped_names(ostinato: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["generate", ""], "error: prompt: "),
         (["generate", "x" * 100_000], "error: prompt: "),
         (["generate", "x", "--model", "nobody"], "error: "),
         (["generate", "x", "--model", "sentiment"], "error: "),

@@ -173,7 +173,7 @@ def test_grpcurl_without_reflection_needs_the_descriptors(server: RunningServer)
 
 
 def test_grpcurl_shows_the_field_that_is_wrong(server: RunningServer) -> None:
-    by_file = ("-protoset", str(DESCRIPTORS), "-d", '{"model": "char-lm"}')
-    done = grpcurl(*by_file, server.address, "ostinato.v1.GenerationService/Generate")
+    by_file = ("-protoset", str(DESCRIPTORS), "-d", '{"model": "sentiment"}')
+    done = grpcurl(*by_file, server.address, "ostinato.v1.SentimentService/Classify")
     assert "Code: InvalidArgument" in done.stderr
-    assert '"field":"prompt"' in done.stderr.replace(" ", "")
+    assert '"field":"text"' in done.stderr.replace(" ", "")

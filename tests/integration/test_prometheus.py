@@ -62,7 +62,7 @@ def served(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             client.classify("a fine film")
             list(client.translate("we go", max_tokens=5))
             with pytest.raises(InvalidRequest):
-                list(client.generate("", max_chars=5))
+                list(client.generate("x" * 100_000, max_chars=5))
         yield ServerProcess(process, ready["address"], ready["metrics"], ca)
 
 
