@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from ostinato_models.data.batches import pad
 from ostinato_models.data.examples import SentimentCorpus, SoftlyLabelledText
-from ostinato_models.distillation.soft_labels import write_soft_labels
+from ostinato_models.distillation.soft_labels import append_soft_labels, read_soft_labels, write_soft_labels
 from ostinato_models.distillation.teacher import NAME, Teacher
 from ostinato_models.distillation.transfer import TransferSettings, documents, known_opinions, transfer_texts
 from ostinato_models.terminal import console, moves_cursor
@@ -25,6 +25,12 @@ from ostinato_models.training.sentiment_task import SentimentTask
 from ostinato_models.training.trainer import AUTOCAST, Trainer
 
 SOFT_LABELS = "soft_labels.tsv"
+LABELLED = "labelled.tsv"
+"""What the teacher has labelled so far; an interrupted run goes on from it."""
+
+CHUNK = 8192
+"""Texts labelled before they are written; the last bits of a label depend on the texts of its chunk."""
+
 ROWS = 64
 
 FINE_TUNING = TrainingConfig(
@@ -93,8 +99,16 @@ def distill(
     seed = fine_tuning.seed
     texts = transfer_texts([row.text for row in corpus.train], whole_words(tokenizer), everyday, transfer, seed)
     precision = AUTOCAST.get(fine_tuning.precision)
+    rows = known_rows(directory / LABELLED, texts)
+    starts = range(len(rows), len(texts), CHUNK)
     with torch.autocast(device.type, precision, enabled=precision is not None):
-        rows = label(teacher, tokenizer, texts, fine_tuning.max_tokens, device, stream)
+        for start in track(
+            starts, "labelling", console=console(stream), transient=True, disable=not moves_cursor(stream)
+        ):
+            new = label(teacher, tokenizer, texts[start : start + CHUNK], fine_tuning.max_tokens, device)
+            append_soft_labels(directory / LABELLED, new)
+            rows += new
+            reporter.line(f"labelled {len(rows):,} of {len(texts):,} texts")
     rows += known_opinions(transfer.opinions, seed)
     rows += documents(rows, transfer.documents, seed)
     write_soft_labels(directory / SOFT_LABELS, rows)
@@ -110,6 +124,19 @@ def distill(
     return record
 
 
+def known_rows(path: Path, texts: Sequence[str]) -> list[SoftlyLabelledText]:
+    """What an interrupted run has labelled: whole chunks of `texts`, from the first one on; nothing if others."""
+    if not path.exists():
+        return []
+    rows, _ = read_soft_labels(path)
+    rows = rows[: len(rows) // CHUNK * CHUNK] if len(rows) < len(texts) else rows
+    known = [row.text for row in rows] == list(texts[: len(rows)])
+    if not known or len(rows) > len(texts):
+        rows = []
+    write_soft_labels(path, rows)
+    return rows
+
+
 def whole_words(tokenizer: Tokenizer) -> list[str]:
     """The words of a word-piece vocabulary that are written in letters, without the pieces of others."""
     return sorted(token for token in tokenizer.get_vocab() if token.isascii() and token.isalpha() and len(token) > 2)
@@ -122,17 +149,15 @@ def label(
     texts: Sequence[str],
     max_tokens: int,
     device: torch.device,
-    stream: TextIO,
 ) -> list[SoftlyLabelledText]:
     """The teacher's log-odds of every text, in the texts' order."""
     encoded = [entry.ids[:max_tokens] for entry in tokenizer.encode_batch(list(texts))]
     order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
     odds = [0.0] * len(texts)
-    starts = range(0, len(order), ROWS)
-    for start in track(starts, "labelling", console=console(stream), transient=True, disable=not moves_cursor(stream)):
+    for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
         tokens, lengths = pad([encoded[row] for row in rows])
         logits = teacher(tokens.to(device), lengths).float()
         for row, value in zip(rows, (logits[:, 1] - logits[:, 0]).tolist(), strict=True):
-            odds[row] = value
+            odds[row] = round(value, 4)  # as it is written, so that an interrupted run goes on from the same
     return [SoftlyLabelledText(text, value) for text, value in zip(texts, odds, strict=True)]

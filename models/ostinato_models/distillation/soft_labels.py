@@ -18,6 +18,12 @@ def write_soft_labels(path: Path, rows: Iterable[SoftlyLabelledText]) -> None:
     partial.replace(path)
 
 
+def append_soft_labels(path: Path, rows: Iterable[SoftlyLabelledText]) -> None:
+    """Add `rows` to what `path` holds, if it is there."""
+    with path.open("a", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(f"{row.log_odds:.4f}\t{row.text}\n" for row in rows)
+
+
 def read_soft_labels(path: Path) -> tuple[list[SoftlyLabelledText], str]:
     """Read the rows of `path`, and its sha256.
 

@@ -38,12 +38,12 @@ class TransferSettings:
         documents: texts made of several of the others, for how long texts are scored.
     """
 
-    joined: int = 30_000
-    altered: int = 25_000
+    joined: int = 80_000
+    altered: int = 80_000
     share_altered: float = 0.2
     frames: bool = True
-    everyday: int = 30_000
-    opinions: int = 25_000
+    everyday: int = 40_000
+    opinions: int = 120_000
     documents: int = 3_000
 
 
