@@ -34,15 +34,17 @@ class TransferSettings:
         share_altered: chance that a word of an altered phrase changes.
         frames: also put words of the list into short frames.
         everyday: sentences that judge nothing in particular, most of them.
+        mixed: two to four phrases, everyday sentences and opinions in one text: reviews say much that judges nothing.
         opinions: texts of a known class about products, places and people.
         documents: texts made of several of the others, for how long texts are scored.
     """
 
-    joined: int = 80_000
-    altered: int = 80_000
+    joined: int = 60_000
+    altered: int = 60_000
     share_altered: float = 0.2
     frames: bool = True
     everyday: int = 40_000
+    mixed: int = 70_000
     opinions: int = 120_000
     documents: int = 3_000
 
@@ -79,6 +81,14 @@ def transfer_texts(
         texts.update(dict.fromkeys(source.choice(FRAMES).format(word) for word in words))
     different = list(dict.fromkeys(everyday))
     texts.update(dict.fromkeys(source.sample(different, min(settings.everyday, len(different)))))
+    kinds = [kind for kind in (parts, different, [row.text for row in write_opinions(settings.mixed, seed)]) if kind]
+    for _ in range(settings.mixed):
+        chosen = [source.choice(source.choice(kinds)) for _ in range(source.randint(2, 4))]
+        text = chosen[0]
+        for part in chosen[1:]:
+            link = "" if text[-1] in ".!?" else f" {source.choice(CONJUNCTIONS)}"
+            text = f"{text}{link} {part}"
+        texts[text] = None
     texts.pop("", None)
     return list(texts)
 

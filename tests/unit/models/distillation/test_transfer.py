@@ -14,7 +14,7 @@ PHRASES = st.lists(st.lists(WORDS, min_size=1, max_size=8).map(" ".join), min_si
 
 @given(PHRASES, st.integers(0, 2**32))
 def test_it_begins_with_the_phrases_and_holds_no_text_twice(phrases: list[str], seed: int) -> None:
-    texts = transfer_texts(phrases, [], [], TransferSettings(joined=20, altered=20), seed)
+    texts = transfer_texts(phrases, [], [], TransferSettings(joined=20, altered=20, mixed=0), seed)
 
     assert texts[: len(set(phrases))] == list(dict.fromkeys(phrases))
     assert len(set(texts)) == len(texts)
@@ -24,26 +24,28 @@ def test_it_begins_with_the_phrases_and_holds_no_text_twice(phrases: list[str], 
 
 @given(PHRASES, st.integers(0, 2**32))
 def test_the_seed_decides_it(phrases: list[str], seed: int) -> None:
-    settings = TransferSettings(joined=5, altered=5)
+    settings = TransferSettings(joined=5, altered=5, mixed=5)
     everyday = ["it rains", "he left"]
     first, second = (transfer_texts(phrases, ["odd"], everyday, settings, seed) for _ in range(2))
     assert first == second
 
 
 def test_words_come_in_frames_when_asked() -> None:
-    nothing = TransferSettings(joined=0, altered=0)
+    nothing = TransferSettings(joined=0, altered=0, mixed=0)
     texts = transfer_texts(["good"], ["lugubrious", "zesty"], [], nothing, 0)
     assert texts[0] == "good"
     assert ["lugubrious" in texts[1], "zesty" in texts[2]] == [True, True]
-    assert transfer_texts(["good"], ["zesty"], [], TransferSettings(joined=0, altered=0, frames=False), 0) == ["good"]
+    assert transfer_texts(["good"], ["zesty"], [], TransferSettings(joined=0, altered=0, mixed=0, frames=False), 0) == [
+        "good"
+    ]
 
 
 def test_phrases_too_short_to_join_are_left_as_they_are() -> None:
-    assert transfer_texts(["good", "bad"], [], [], TransferSettings(joined=9, altered=9), 0) == ["good", "bad"]
+    assert transfer_texts(["good", "bad"], [], [], TransferSettings(joined=9, altered=9, mixed=0), 0) == ["good", "bad"]
 
 
 def test_everyday_sentences_are_drawn_without_repetition() -> None:
-    settings = TransferSettings(joined=0, altered=0, everyday=2)
+    settings = TransferSettings(joined=0, altered=0, mixed=0, everyday=2)
     texts = transfer_texts(["good"], [], ["it rains", "it rains", "he left", "we ate"], settings, 0)
     assert len(texts) == len(set(texts)) == 3
     assert set(texts[1:]) < {"it rains", "he left", "we ate"}
@@ -63,3 +65,11 @@ def test_a_document_has_the_mean_of_what_its_parts_say() -> None:
 
 def test_texts_of_one_class_make_no_documents() -> None:
     assert documents([SoftlyLabelledText("all of them praise", 3.0)], 5, 0) == []
+
+
+def test_mixed_texts_are_made_of_all_kinds() -> None:
+    settings = TransferSettings(joined=0, altered=0, mixed=300, everyday=0, frames=False)
+    texts = transfer_texts(["a dull mess indeed"], [], ["It rains."], settings, 0)[1:]
+    assert sum("a dull mess indeed" in text for text in texts) > 50
+    assert sum("It rains." in text for text in texts) > 50
+    assert sum(text.replace("a dull mess indeed", "").replace("It rains.", "").count(" ") > 6 for text in texts) > 50
