@@ -188,7 +188,6 @@ def _captions(dataset: str) -> Preset:
             warmup_steps=400,
             clip_norm=1.0,
             label_smoothing=0.1,
-            typed_share=0.5,
             checkpoint_every_steps=500,
         ),
     )
