@@ -58,7 +58,6 @@ def distill(
     device: torch.device,
     command: Sequence[str],
     stream: TextIO,
-    network: str = NAME,
 ) -> dict[str, Any]:
     """Fine-tune `teacher` on the corpus and write its soft labels.
 
@@ -73,7 +72,6 @@ def distill(
         device: where to compute.
         command: what the person typed, for the record.
         stream: where progress is shown.
-        network: what the teacher is called in the record.
 
     Returns:
         The content of ``config.json``: settings, curve and results.
@@ -114,7 +112,7 @@ def distill(
     write_soft_labels(directory / SOFT_LABELS, rows)
     record = {
         "command": shlex.join(command),
-        "network": network,
+        "network": NAME,
         "training": fine_tuning.to_dict(),
         "data": {"name": corpus.name, "files": corpus.files, "texts": len(rows)},
         "curve": progress.curve,
